@@ -1,0 +1,58 @@
+//! Environment variables: the supervisor's own plus what `-putenv` changed.
+//!
+//! Owned by the supervisor; templates read it, children receive it. It never
+//! touches the process's real environment.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+
+/// An ordered set of environment variables.
+///
+/// Values are kept as the bytes they are, because a child must receive exactly
+/// what the supervisor was given, valid UTF-8 or not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Environment {
+    variables: BTreeMap<OsString, OsString>,
+}
+
+impl Environment {
+    /// The environment this process was started with.
+    pub fn inherited() -> Self {
+        Self {
+            variables: std::env::vars_os().collect(),
+        }
+    }
+
+    /// The value of `name` as text (invalid UTF-8 replaced), if it is set.
+    pub fn get(&self, name: &str) -> Option<String> {
+        let value = self.variables.get(OsStr::new(name))?;
+        Some(value.to_string_lossy().into_owned())
+    }
+
+    /// Sets `name`, replacing what was there.
+    pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
+        self.variables.insert(name.into(), value.into());
+    }
+
+    /// Removes `name`; an absent one stays absent.
+    pub fn unset(&mut self, name: &str) {
+        self.variables.remove(OsStr::new(name));
+    }
+
+    /// All variables in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.variables
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+    }
+}
+
+impl<K: Into<OsString>, V: Into<OsString>> FromIterator<(K, V)> for Environment {
+    fn from_iter<I: IntoIterator<Item = (K, V)>>(pairs: I) -> Self {
+        let variables = pairs
+            .into_iter()
+            .map(|(name, value)| (name.into(), value.into()))
+            .collect();
+        Self { variables }
+    }
+}
