@@ -1,5 +1,7 @@
 //! ContainerPilot: an init and process supervisor.
 
 pub mod config;
+pub mod control;
 pub mod environment;
 pub mod event;
+pub mod message;

@@ -1,0 +1,3 @@
+//! The control plane: the HTTP API on a Unix socket (SPEC §8).
+
+pub mod api;

@@ -1,0 +1,162 @@
+//! What moves between the threads: facts to the event loop, wishes from it.
+//!
+//! A [`Message`] is a fact, in the past tense; a worker sends it and the
+//! supervisor decides what it means. An [`Action`] is a wish of the
+//! supervisor's, in the imperative; the main loop carries it out. Neither is an
+//! [`Event`](crate::event::Event): those are the documented vocabulary.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use crate::config::{Config, ExecSpec, LoggingSpec};
+use crate::control::api::{Reply, Request};
+use crate::environment::Environment;
+
+/// One execution of a command: a run of a job, or one health check.
+///
+/// Issued by the supervisor and never reused, so that a message about an
+/// earlier execution can never be taken for one about the present.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ExecId(pub u64);
+
+/// A process id; that of a child is also the id of its process group.
+pub type Pid = i32;
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// It exited with this code, 0 to 255.
+    Code(i32),
+    /// It was ended by this signal.
+    Signal(i32),
+}
+
+impl ExitStatus {
+    /// Whether this is exit code 0.
+    pub fn is_success(self) -> bool {
+        self == Self::Code(0)
+    }
+}
+
+impl fmt::Display for ExitStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Code(code) => write!(f, "exited with code {code}"),
+            Self::Signal(signal) => write!(f, "was killed by signal {signal}"),
+        }
+    }
+}
+
+/// Why a process could not be started.
+#[derive(Debug)]
+pub struct StartError {
+    /// What was tried, e.g. `cannot execute "/bin/app"`.
+    pub what: String,
+    /// What the kernel said.
+    pub cause: io::Error,
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.cause)
+    }
+}
+
+/// The signals that reach the supervisor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGTERM or SIGINT: shut down.
+    Terminate,
+    /// SIGHUP: an event for the jobs that wait for it.
+    Hangup,
+    /// SIGUSR1: open the log file again.
+    ReopenLog,
+    /// SIGUSR2: an event for the jobs that wait for it.
+    User2,
+}
+
+/// Where the answer to a request goes; the asker waits there, so that the loop
+/// never waits for it.
+#[derive(Clone, Debug)]
+pub struct ReplyTo(Sender<Reply>);
+
+impl ReplyTo {
+    /// Answers go to `sender`, which must have room for one.
+    pub fn new(sender: Sender<Reply>) -> Self {
+        Self(sender)
+    }
+
+    /// Answers. An asker that has gone away needs no answer, so nothing is
+    /// reported if it has.
+    pub fn send(self, reply: Reply) {
+        let _gone = self.0.try_send(reply);
+    }
+}
+
+/// A fact that reaches the supervisor.
+#[derive(Debug)]
+pub enum Message {
+    /// An execution runs, as the leader of a process group of its own.
+    DidStart(ExecId, Pid),
+    /// An execution could not be started; it is over.
+    DidFailToStart(ExecId, StartError),
+    /// The process of an execution ended; it is over.
+    DidExit(ExecId, ExitStatus),
+    /// A signal arrived.
+    Signal(Signal),
+    /// A client of the control plane asks for something.
+    Request(Request, ReplyTo),
+    /// The configuration that [`Action::LoadConfig`] asked for, or all that is
+    /// wrong with it.
+    ConfigLoaded(Result<Box<Config>, String>),
+    /// A thread that must live as long as the supervisor ended, by its name.
+    WorkerEnded(&'static str),
+}
+
+/// A process to start.
+#[derive(Clone, Debug)]
+pub struct Spawn {
+    /// Who it is to the supervisor.
+    pub exec: ExecId,
+    /// The command.
+    pub command: Arc<ExecSpec>,
+    /// The environment that all children share.
+    pub environment: Arc<Environment>,
+    /// `CONTAINERPILOT_{JOB}_PID` of the jobs now running.
+    pub pids: Vec<(Arc<str>, Pid)>,
+    /// The field of its log entries: `job` or `check`, and the name.
+    pub label: Label,
+}
+
+/// Whom a log entry is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// A run of the job of this name.
+    Job(Arc<str>),
+    /// A health check, by the name `check.JOB`.
+    Check(Arc<str>),
+}
+
+/// A wish of the supervisor's, for the main loop to carry out.
+#[derive(Debug)]
+pub enum Action {
+    /// Start a process; [`Message::DidStart`] or [`Message::DidFailToStart`]
+    /// answers.
+    Spawn(Box<Spawn>),
+    /// Send a signal to the process group that this pid leads.
+    SignalGroup(Pid, i32),
+    /// Log an entry.
+    Log(log::Level, Option<Label>, String),
+    /// Open the log file again.
+    ReopenLog,
+    /// Log as this says from now on.
+    ConfigureLogging(LoggingSpec),
+    /// Answer a request.
+    Reply(ReplyTo, Reply),
+    /// Read the configuration again with this environment;
+    /// [`Message::ConfigLoaded`] answers.
+    LoadConfig(Arc<Environment>),
+}
