@@ -1,7 +1,9 @@
 //! ContainerPilot: an init and process supervisor.
 
+pub mod client;
 pub mod config;
 pub mod control;
 pub mod environment;
 pub mod event;
 pub mod message;
+pub mod unix_socket;

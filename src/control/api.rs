@@ -1,7 +1,12 @@
 //! What the control plane can be asked and what it answers, as values.
 //!
+//! Owns the table of endpoints that the server, the client and the manual read.
 //! The server turns HTTP into a [`Request`] and a [`Reply`] back into HTTP; the
 //! supervisor sees only these. Nothing here does I/O.
+
+use std::time::Duration;
+
+use super::body;
 
 /// What a client asks of the supervisor, completely validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,4 +39,150 @@ pub enum Reply {
         /// Why, for people; one line, or one line per configuration error.
         message: String,
     },
+}
+
+/// Turns the body of a request into what is asked, or into the refusal.
+pub type Parse = fn(&[u8]) -> Result<Request, Reply>;
+
+/// One thing that the control plane can be asked.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// The HTTP method; where it is `GET`, `HEAD` works too.
+    pub method: &'static str,
+    /// The path, which is also its name in metrics.
+    pub path: &'static str,
+    /// Another path that does the same.
+    pub alias: Option<&'static str>,
+    /// What it does, for the manual.
+    pub summary: &'static str,
+    /// How long a client waits for the answer, from before it connects; the
+    /// server gives up [`SERVER_MARGIN`] earlier, so that it can say so.
+    pub deadline: Duration,
+    /// What a body means.
+    pub parse: Parse,
+}
+
+/// By how much the server gives up before the client does.
+pub const SERVER_MARGIN: Duration = Duration::from_secs(1);
+
+const SHORT: Duration = Duration::from_secs(10);
+const RELOAD_DEADLINE: Duration = Duration::from_secs(60);
+
+/// `GET /v3/ping`
+pub static PING: Endpoint = Endpoint {
+    method: "GET",
+    path: "/v3/ping",
+    alias: None,
+    summary: "answers ok if the supervisor is up",
+    deadline: SHORT,
+    parse: |_body| Ok(Request::Ping),
+};
+
+/// `POST /v3/env`
+pub static ENV: Endpoint = Endpoint {
+    method: "POST",
+    path: "/v3/env",
+    alias: Some("/v3/environ"),
+    summary: "sets or unsets environment variables of all processes started from now on",
+    deadline: SHORT,
+    parse: body::put_env,
+};
+
+/// `POST /v3/metric`
+pub static METRIC: Endpoint = Endpoint {
+    method: "POST",
+    path: "/v3/metric",
+    alias: None,
+    summary: "pushes values to the metrics of the configuration",
+    deadline: SHORT,
+    parse: body::put_metric,
+};
+
+/// `POST /v3/reload`
+pub static RELOAD: Endpoint = Endpoint {
+    method: "POST",
+    path: "/v3/reload",
+    alias: None,
+    summary: "reads the configuration again; answers when it has been accepted or refused",
+    deadline: RELOAD_DEADLINE,
+    parse: |_body| Ok(Request::Reload),
+};
+
+/// `POST /v3/maintenance/enable`
+pub static MAINTENANCE_ENABLE: Endpoint = Endpoint {
+    method: "POST",
+    path: "/v3/maintenance/enable",
+    alias: None,
+    summary: "enters maintenance mode; answers whether that changed anything",
+    deadline: SHORT,
+    parse: |_body| Ok(Request::Maintenance(true)),
+};
+
+/// `POST /v3/maintenance/disable`
+pub static MAINTENANCE_DISABLE: Endpoint = Endpoint {
+    method: "POST",
+    path: "/v3/maintenance/disable",
+    alias: None,
+    summary: "leaves maintenance mode; answers whether that changed anything",
+    deadline: SHORT,
+    parse: |_body| Ok(Request::Maintenance(false)),
+};
+
+/// Every endpoint, in the order of the manual.
+pub static ENDPOINTS: [&Endpoint; 6] = [
+    &PING,
+    &ENV,
+    &METRIC,
+    &RELOAD,
+    &MAINTENANCE_ENABLE,
+    &MAINTENANCE_DISABLE,
+];
+
+/// The endpoint of this path, by its name or its alias.
+pub fn endpoint(path: &str) -> Option<&'static Endpoint> {
+    ENDPOINTS
+        .into_iter()
+        .find(|endpoint| endpoint.path == path || endpoint.alias == Some(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_path_and_alias_leads_to_its_endpoint_and_to_no_other() {
+        for endpoint in ENDPOINTS {
+            for path in [Some(endpoint.path), endpoint.alias].into_iter().flatten() {
+                let found = super::endpoint(path).map(|found| found.path);
+                assert_eq!(found, Some(endpoint.path), "{path}");
+            }
+            assert!(endpoint.deadline > SERVER_MARGIN);
+        }
+        for path in [
+            "",
+            "/",
+            "/v3",
+            "/v3/",
+            "/v3/ping/",
+            "/v3/maintenance",
+            "/v3/maintenance/",
+            "/ping",
+        ] {
+            assert!(endpoint(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn endpoints_without_a_body_ignore_what_is_sent() {
+        for (endpoint, request) in [
+            (&PING, Request::Ping),
+            (&RELOAD, Request::Reload),
+            (&MAINTENANCE_ENABLE, Request::Maintenance(true)),
+            (&MAINTENANCE_DISABLE, Request::Maintenance(false)),
+        ] {
+            for body in [&b""[..], b"{}", b"\xff"] {
+                assert_eq!((endpoint.parse)(body), Ok(request.clone()));
+            }
+        }
+    }
 }

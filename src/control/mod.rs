@@ -1,3 +1,4 @@
 //! The control plane: the HTTP API on a Unix socket (SPEC §8).
 
 pub mod api;
+mod body;

@@ -1,0 +1,329 @@
+//! The JSON bodies of `/v3/env` and `/v3/metric`: text in, a whole valid
+//! [`Request`] or one refusal that names every offender out (SPEC §8).
+//!
+//! Called by the control server through the endpoint table. Does no I/O and, so
+//! that nesting cannot exhaust a small stack, no recursion.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use super::api::{Reply, Request};
+
+const BAD_REQUEST: u16 = 400;
+const UNPROCESSABLE: u16 = 422;
+
+/// A body as it was written; of a key that comes twice, the last one counts.
+type Object<'a> = BTreeMap<String, &'a RawValue>;
+
+/// `/v3/env`: `{"NAME": "value", …}`; null and the empty string unset.
+pub(super) fn put_env(body: &[u8]) -> Result<Request, Reply> {
+    let mut offences = Offences::default();
+    let mut variables = Vec::new();
+    for (name, raw) in object(body)? {
+        if !is_variable_name(&name) {
+            offences.add(
+                BAD_REQUEST,
+                format!("{name:?} is not the name of an environment variable (letters, digits and _, no digit first)"),
+            );
+        }
+        match Scalar::of(raw) {
+            Scalar::Null => variables.push((name, None)),
+            Scalar::Text(text) if text.contains('\0') => {
+                offences.add(BAD_REQUEST, format!("the value of {name:?} contains a NUL"));
+            }
+            Scalar::Text(text) => {
+                variables.push((name, Some(text).filter(|text| !text.is_empty())));
+            }
+            Scalar::Literal(text) => variables.push((name, Some(text.to_owned()))),
+            Scalar::Compound => offences.add(
+                UNPROCESSABLE,
+                format!(
+                    "the value of {name:?} is neither a string, a number, true, false nor null"
+                ),
+            ),
+        }
+    }
+    offences.or(Request::PutEnv(variables))
+}
+
+/// `/v3/metric`: `{"name": 1.5, …}`; numbers may be written as strings.
+pub(super) fn put_metric(body: &[u8]) -> Result<Request, Reply> {
+    let mut offences = Offences::default();
+    let mut values = Vec::new();
+    for (name, raw) in object(body)? {
+        let value = match Scalar::of(raw) {
+            Scalar::Text(text) => text.trim().parse().ok(),
+            Scalar::Literal(text) => text.parse().ok(),
+            Scalar::Null | Scalar::Compound => None,
+        };
+        match value.filter(|value: &f64| value.is_finite()) {
+            Some(value) => values.push((name, value)),
+            None => offences.add(
+                BAD_REQUEST,
+                format!("the value of {name:?} is no number: {}", excerpt(raw.get())),
+            ),
+        }
+    }
+    offences.or(Request::PutMetric(values))
+}
+
+/// Whether this is a name as POSIX has it: `[A-Za-z_][A-Za-z0-9_]*`.
+fn is_variable_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes
+        .next()
+        .is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
+        && bytes.all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+fn object(body: &[u8]) -> Result<Object<'_>, Reply> {
+    serde_json::from_slice(body).map_err(|error| Reply::Refused {
+        status: UNPROCESSABLE,
+        message: format!("the body is not a JSON object: {error}"),
+    })
+}
+
+/// A JSON value as far as the control plane tells them apart.
+enum Scalar<'a> {
+    Null,
+    /// A string, its escapes resolved.
+    Text(String),
+    /// A number or a bool, as it was written.
+    Literal(&'a str),
+    /// An array or an object.
+    Compound,
+}
+
+impl<'a> Scalar<'a> {
+    fn of(raw: &'a RawValue) -> Self {
+        let text = raw.get();
+        match text.bytes().next() {
+            Some(b'"') => serde_json::from_str(text).map_or(Self::Compound, Self::Text),
+            Some(b'[' | b'{') => Self::Compound,
+            _ if text == "null" => Self::Null,
+            _ => Self::Literal(text),
+        }
+    }
+}
+
+/// The beginning of what was sent, so that a message stays readable.
+fn excerpt(text: &str) -> &str {
+    const LONGEST: usize = 40;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => text.get(..end).unwrap_or(text),
+        None => text,
+    }
+}
+
+/// What is wrong with a body; the gravest status is answered.
+#[derive(Default)]
+struct Offences {
+    status: u16,
+    messages: Vec<String>,
+}
+
+impl Offences {
+    fn add(&mut self, status: u16, message: String) {
+        self.status = self.status.max(status);
+        self.messages.push(message);
+    }
+
+    fn or(self, request: Request) -> Result<Request, Reply> {
+        if self.messages.is_empty() {
+            return Ok(request);
+        }
+        Err(Reply::Refused {
+            status: self.status,
+            message: self.messages.join("; "),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn env_values_are_rendered_as_text_and_empty_ones_unset() {
+        type Pairs = &'static [(&'static str, Option<&'static str>)];
+        let table: [(&str, Pairs); 9] = [
+            ("{}", &[]),
+            (" {\"A\" : \"x\"} \r\n", &[("A", Some("x"))]),
+            (
+                r#"{"A": "a=b", "_b9": "ü \n \u0041"}"#,
+                &[("A", Some("a=b")), ("_b9", Some("ü \n A"))],
+            ),
+            (r#"{"A": "", "B": null}"#, &[("A", None), ("B", None)]),
+            (
+                r#"{"A": 8000, "B": -1.50, "C": 1e3}"#,
+                &[
+                    ("A", Some("8000")),
+                    ("B", Some("-1.50")),
+                    ("C", Some("1e3")),
+                ],
+            ),
+            (
+                r#"{"ID": 123456789012345678901234567890}"#,
+                &[("ID", Some("123456789012345678901234567890"))],
+            ),
+            (
+                r#"{"A": true, "B": false}"#,
+                &[("A", Some("true")), ("B", Some("false"))],
+            ),
+            (r#"{"A": "1", "A": "2"}"#, &[("A", Some("2"))]),
+            (r#"{"A": "null"}"#, &[("A", Some("null"))]),
+        ];
+        for (body, expected) in table {
+            let expected = expected
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
+                .collect();
+            assert_eq!(
+                put_env(body.as_bytes()),
+                Ok(Request::PutEnv(expected)),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn metric_values_are_numbers_or_numeric_strings() {
+        let table: [(&str, &[(&str, f64)]); 5] = [
+            ("{}", &[]),
+            (r#"{"a": 2, "b": 42.42}"#, &[("a", 2.0), ("b", 42.42)]),
+            (
+                r#"{"a": "2", "b": " -1.5e3\n"}"#,
+                &[("a", 2.0), ("b", -1500.0)],
+            ),
+            (r#"{"a": 1, "a": 2}"#, &[("a", 2.0)]),
+            (r#"{"any name": 0}"#, &[("any name", 0.0)]),
+        ];
+        for (body, expected) in table {
+            let expected = expected
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), *value))
+                .collect();
+            assert_eq!(
+                put_metric(body.as_bytes()),
+                Ok(Request::PutMetric(expected)),
+                "{body}"
+            );
+        }
+    }
+
+    fn refusal(result: Result<Request, Reply>) -> (u16, String) {
+        match result {
+            Err(Reply::Refused { status, message }) => (status, message),
+            other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn malformed_bodies_are_unprocessable_for_both() {
+        let bodies: [&[u8]; 12] = [
+            b"",
+            b" ",
+            b"{",
+            b"{]",
+            b"[]",
+            b"[{}]",
+            b"null",
+            b"\"a\"",
+            b"{\"A\": 1,}",
+            b"{\"A\": 1} x",
+            b"{\"A\": \"\xff\"}",
+            b"{'A': 1}",
+        ];
+        for body in bodies {
+            for parse in [put_env, put_metric] {
+                let (status, message) = refusal(parse(body));
+                assert_eq!(status, 422, "{}", String::from_utf8_lossy(body));
+                assert!(
+                    message.starts_with("the body is not a JSON object: "),
+                    "{message}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn env_refusals_name_every_offender_and_take_the_gravest_status() {
+        let name =
+            "is not the name of an environment variable (letters, digits and _, no digit first)";
+        let kind = "is neither a string, a number, true, false nor null";
+        let table = [
+            (r#"{"": "x"}"#, 400, format!("\"\" {name}")),
+            (
+                r#"{"1A": "x", "A": "y", "a-b": null}"#,
+                400,
+                format!("\"1A\" {name}; \"a-b\" {name}"),
+            ),
+            (
+                r#"{"Ä": "x", "A=B": "y"}"#,
+                400,
+                format!("\"A=B\" {name}; \"Ä\" {name}"),
+            ),
+            (
+                r#"{"A": "x\u0000y"}"#,
+                400,
+                "the value of \"A\" contains a NUL".to_owned(),
+            ),
+            (
+                r#"{"A": [], "B": {"x": 1}}"#,
+                422,
+                format!("the value of \"A\" {kind}; the value of \"B\" {kind}"),
+            ),
+            (
+                r#"{"a b": {}, "A": "\u0000"}"#,
+                422,
+                format!(
+                    "the value of \"A\" contains a NUL; \"a b\" {name}; the value of \"a b\" {kind}"
+                ),
+            ),
+            (
+                "{\"A\": \"\\ud800\"}",
+                422,
+                format!("the value of \"A\" {kind}"),
+            ),
+        ];
+        for (body, status, message) in table {
+            assert_eq!(
+                refusal(put_env(body.as_bytes())),
+                (status, message),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn metric_refusals_name_every_offender_with_what_was_sent() {
+        let body = r#"{"a": "x", "b": true, "c": null, "d": [1], "e": 1, "f": "", "g": "nan", "h": "inf", "i": 1e999}"#;
+        let expected = [
+            "a\" is no number: \"x\"",
+            "b\" is no number: true",
+            "c\" is no number: null",
+            "d\" is no number: [1]",
+            "f\" is no number: \"\"",
+            "g\" is no number: \"nan\"",
+            "h\" is no number: \"inf\"",
+            "i\" is no number: 1e999",
+        ]
+        .map(|offence| format!("the value of \"{offence}"))
+        .join("; ");
+        assert_eq!(refusal(put_metric(body.as_bytes())), (400, expected));
+    }
+
+    #[test]
+    fn deep_nesting_costs_no_stack_and_long_values_no_screen() {
+        let deep = format!("{{\"A\": {}{}}}", "[".repeat(100_000), "]".repeat(100_000));
+        assert_eq!(refusal(put_env(deep.as_bytes())).0, 422);
+        let (status, message) = refusal(put_metric(deep.as_bytes()));
+        assert_eq!(
+            (status, message.len()),
+            (400, "the value of \"A\" is no number: ".len() + 40)
+        );
+    }
+}
