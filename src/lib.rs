@@ -5,5 +5,7 @@ pub mod config;
 pub mod control;
 pub mod environment;
 pub mod event;
+pub mod logging;
 pub mod message;
+pub mod process;
 pub mod unix_socket;
