@@ -8,4 +8,5 @@ pub mod event;
 pub mod logging;
 pub mod message;
 pub mod process;
+pub mod supervisor;
 pub mod unix_socket;

@@ -1,0 +1,132 @@
+//! What the state machines act on: the time of the turn, and the actions,
+//! events and timers that a turn brings about.
+//!
+//! Jobs and health checks change the world only through here, which is what
+//! keeps them free of clocks, threads and system calls.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::JobId;
+use super::timers::{Timer, Timers};
+use crate::config::ExecSpec;
+use crate::environment::Environment;
+use crate::event::{Code, Event};
+use crate::message::{Action, ExecId, Label, Pid, Spawn};
+
+/// How far the supervisor is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// Not at all.
+    Running,
+    /// Services are taken out of the catalog before anything is terminated.
+    Withdrawing,
+    /// Jobs are completing; only stop hooks may start.
+    Stopping,
+    /// The grace time is over; nothing may start, and what starts is killed.
+    Killing,
+    /// The main loop may return.
+    Done,
+}
+
+/// The world as one turn of the supervisor sees and changes it.
+#[derive(Debug)]
+pub(super) struct Effects {
+    /// The time of this turn.
+    pub(super) now: Instant,
+    /// How far the supervisor is on its way out.
+    pub(super) phase: Phase,
+    /// Whether nothing is checked and nothing is advertised.
+    pub(super) maintenance: bool,
+    /// From SIGTERM to SIGKILL, for one job and for all.
+    pub(super) stop_timeout: Duration,
+    /// What children get besides the pids of the running jobs.
+    pub(super) environment: Arc<Environment>,
+    /// Wishes for the main loop.
+    pub(super) actions: Vec<Action>,
+    /// Events that no job has seen yet.
+    pub(super) events: VecDeque<Event>,
+    /// All deadlines.
+    pub(super) timers: Timers,
+    /// Whose execution each live one is.
+    pub(super) live: BTreeMap<ExecId, JobId>,
+    /// A job came to rest in this turn: there may be nothing left to wait for.
+    pub(super) came_to_rest: bool,
+    running: BTreeMap<JobId, (Arc<str>, Pid)>,
+    last_exec: u64,
+}
+
+impl Effects {
+    pub(super) fn new(now: Instant, stop_timeout: Duration) -> Self {
+        Self {
+            now,
+            phase: Phase::Running,
+            maintenance: false,
+            stop_timeout,
+            environment: Arc::default(),
+            actions: Vec::new(),
+            events: VecDeque::new(),
+            timers: Timers::default(),
+            live: BTreeMap::new(),
+            came_to_rest: false,
+            running: BTreeMap::new(),
+            last_exec: 0,
+        }
+    }
+
+    /// Publishes an event of a job, watch or signal.
+    pub(super) fn publish(&mut self, code: Code, source: &Arc<str>) {
+        self.events.push_back(Event::new(code, Arc::clone(source)));
+    }
+
+    /// Asks for a process on behalf of `job`.
+    pub(super) fn spawn(&mut self, job: JobId, command: &Arc<ExecSpec>, label: Label) -> ExecId {
+        self.last_exec += 1;
+        let exec = ExecId(self.last_exec);
+        self.live.insert(exec, job);
+        self.actions.push(Action::Spawn(Box::new(Spawn {
+            exec,
+            command: Arc::clone(command),
+            environment: Arc::clone(&self.environment),
+            pids: self.running.values().cloned().collect(),
+            label,
+        })));
+        exec
+    }
+
+    /// Sends a signal to the process group that `pid` leads.
+    pub(super) fn signal(&mut self, pid: Pid, signal: i32) {
+        self.actions.push(Action::SignalGroup(pid, signal));
+    }
+
+    /// Makes the pid of a job's run known to later children, or forgets it.
+    pub(super) fn set_running(&mut self, job: JobId, variable: &Arc<str>, pid: Option<Pid>) {
+        match pid {
+            Some(pid) => self.running.insert(job, (Arc::clone(variable), pid)),
+            None => self.running.remove(&job),
+        };
+    }
+
+    /// Arms a timer `after` from now; one beyond the end of time never fires.
+    pub(super) fn set_timer(&mut self, timer: Timer, after: Duration) {
+        match self.now.checked_add(after) {
+            Some(at) => self.timers.set(timer, at),
+            None => self.timers.cancel(timer),
+        }
+    }
+
+    /// Arms a periodic timer that fired for `deadline` again, on its own beat:
+    /// beats that a late turn has missed are left out, not made up for.
+    pub(super) fn next_beat(&mut self, timer: Timer, deadline: Instant, interval: Duration) {
+        let late = self.now.saturating_duration_since(deadline).as_nanos();
+        let missed = late.checked_rem(interval.as_nanos()).unwrap_or(0);
+        let since_beat = u64::try_from(missed).map_or(Duration::ZERO, Duration::from_nanos);
+        self.set_timer(timer, interval.saturating_sub(since_beat));
+    }
+
+    /// Logs an entry about `label`, or about the supervisor itself.
+    pub(super) fn log(&mut self, level: log::Level, label: Option<&Label>, text: String) {
+        self.actions.push(Action::Log(level, label.cloned(), text));
+    }
+}

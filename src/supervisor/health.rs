@@ -1,0 +1,228 @@
+//! The health of one job: when it is checked and what came of it (SPEC §7).
+//!
+//! Owned by its job, which says when checking begins and ends. Never two checks
+//! at once: while one is in flight, beats are left out.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use log::Level;
+
+use super::JobId;
+use super::effects::Effects;
+use super::timers::Timer;
+use crate::config::HealthSpec;
+use crate::event::Code;
+use crate::message::{ExecId, ExitStatus, Label, Pid, StartError};
+
+/// What is known of a job's health, in the words of `/status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Status {
+    /// No check has ended since checking began.
+    Unknown,
+    /// The last check passed.
+    Healthy,
+    /// The last check failed.
+    Unhealthy,
+    /// Maintenance mode: nothing is checked.
+    Maintenance,
+}
+
+impl Status {
+    /// The word for it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Maintenance => "maintenance",
+        }
+    }
+}
+
+/// A check in flight.
+#[derive(Debug)]
+struct Check {
+    exec: ExecId,
+    pid: Option<Pid>,
+    /// Its result does not count any more: it took too long, or checking ended.
+    /// It is being killed.
+    discarded: bool,
+}
+
+/// The health of one job.
+#[derive(Debug)]
+pub(super) struct Health {
+    job: JobId,
+    name: Arc<str>,
+    label: Label,
+    spec: HealthSpec,
+    status: Status,
+    /// Between the first start of the job and its completion.
+    wanted: bool,
+    check: Option<Check>,
+}
+
+impl Health {
+    pub(super) fn new(job: JobId, name: &Arc<str>, spec: HealthSpec) -> Self {
+        Self {
+            job,
+            name: Arc::clone(name),
+            label: Label::Check(format!("check.{name}").into()),
+            spec,
+            status: Status::Unknown,
+            wanted: false,
+            check: None,
+        }
+    }
+
+    /// What is known now.
+    pub(super) fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Whether `exec` is the check in flight.
+    pub(super) fn owns(&self, exec: ExecId) -> bool {
+        self.check.as_ref().is_some_and(|check| check.exec == exec)
+    }
+
+    /// The job has started for the first time: the first check is one interval
+    /// from now.
+    pub(super) fn begin(&mut self, fx: &mut Effects) {
+        if self.wanted {
+            return;
+        }
+        self.wanted = true;
+        if fx.maintenance {
+            self.status = Status::Maintenance;
+        } else {
+            fx.set_timer(Timer::CheckTick(self.job), self.spec.interval);
+        }
+    }
+
+    /// The job is completing: nothing is checked any more.
+    pub(super) fn end(&mut self, fx: &mut Effects) {
+        self.wanted = false;
+        self.cease(fx);
+    }
+
+    /// Maintenance mode begins.
+    pub(super) fn pause(&mut self, fx: &mut Effects) {
+        self.cease(fx);
+        self.status = Status::Maintenance;
+    }
+
+    /// Maintenance mode ends: the next check is one interval from now.
+    pub(super) fn resume(&mut self, fx: &mut Effects) {
+        self.status = Status::Unknown;
+        if self.wanted {
+            fx.set_timer(Timer::CheckTick(self.job), self.spec.interval);
+        }
+    }
+
+    /// A check is due.
+    pub(super) fn on_tick(&mut self, deadline: Instant, fx: &mut Effects) {
+        fx.next_beat(Timer::CheckTick(self.job), deadline, self.spec.interval);
+        if self.check.is_some() {
+            return;
+        }
+        let Some(command) = self.spec.exec.clone() else {
+            self.judge(Ok(()), fx);
+            return;
+        };
+        let exec = fx.spawn(self.job, &command, self.label.clone());
+        self.check = Some(Check {
+            exec,
+            pid: None,
+            discarded: false,
+        });
+        fx.set_timer(Timer::Check(self.job), self.spec.timeout);
+    }
+
+    /// The check in flight has taken too long.
+    pub(super) fn on_timeout(&mut self, fx: &mut Effects) {
+        self.discard(fx);
+        let timeout = self.spec.timeout;
+        self.judge(Err(format!("no result within {timeout:?}, killed")), fx);
+    }
+
+    /// The check in flight runs.
+    pub(super) fn did_start(&mut self, pid: Pid, fx: &mut Effects) {
+        let Some(check) = &mut self.check else { return };
+        check.pid = Some(pid);
+        if check.discarded {
+            fx.signal(pid, libc::SIGKILL);
+        }
+    }
+
+    /// The check in flight could not be started.
+    pub(super) fn did_fail_to_start(&mut self, error: &StartError, fx: &mut Effects) {
+        self.ended(Err(error.to_string()), fx);
+    }
+
+    /// The process of the check in flight ended.
+    pub(super) fn did_exit(&mut self, status: ExitStatus, fx: &mut Effects) {
+        let result = if status.is_success() {
+            Ok(())
+        } else {
+            Err(format!("check {status}"))
+        };
+        self.ended(result, fx);
+    }
+
+    fn ended(&mut self, result: Result<(), String>, fx: &mut Effects) {
+        fx.timers.cancel(Timer::Check(self.job));
+        if self.check.take().is_some_and(|check| !check.discarded) {
+            self.judge(result, fx);
+        }
+    }
+
+    /// Takes the result of a check: every one is an event, a change is logged.
+    fn judge(&mut self, result: Result<(), String>, fx: &mut Effects) {
+        let before = self.status;
+        match result {
+            Ok(()) => {
+                self.status = Status::Healthy;
+                if before != Status::Healthy {
+                    fx.log(
+                        Level::Info,
+                        Some(&self.label),
+                        format!("{} is healthy", self.name),
+                    );
+                }
+                fx.publish(Code::Healthy, &self.name);
+            }
+            Err(reason) => {
+                self.status = Status::Unhealthy;
+                let level = if before == Status::Unhealthy {
+                    Level::Debug
+                } else {
+                    Level::Warn
+                };
+                fx.log(
+                    level,
+                    Some(&self.label),
+                    format!("{} is unhealthy: {reason}", self.name),
+                );
+                fx.publish(Code::Unhealthy, &self.name);
+            }
+        }
+    }
+
+    /// Stops the beat and takes no notice of the check in flight any more.
+    fn cease(&mut self, fx: &mut Effects) {
+        fx.timers.cancel(Timer::CheckTick(self.job));
+        self.discard(fx);
+    }
+
+    fn discard(&mut self, fx: &mut Effects) {
+        fx.timers.cancel(Timer::Check(self.job));
+        let Some(check) = &mut self.check else { return };
+        if !check.discarded
+            && let Some(pid) = check.pid
+        {
+            fx.signal(pid, libc::SIGKILL);
+        }
+        check.discarded = true;
+    }
+}

@@ -1,0 +1,25 @@
+//! Maintenance mode: nothing is checked and nothing is advertised (SPEC §8).
+
+use log::Level;
+
+use super::Supervisor;
+use crate::control::api::Reply;
+use crate::event::{Code, Event};
+
+impl Supervisor {
+    /// Turns maintenance mode on or off; asking twice changes nothing.
+    pub(super) fn set_maintenance(&mut self, wanted: bool) -> Reply {
+        let updated = self.fx.maintenance != wanted;
+        if updated {
+            self.fx.maintenance = wanted;
+            let (code, text) = if wanted {
+                (Code::EnterMaintenance, "entering maintenance mode")
+            } else {
+                (Code::ExitMaintenance, "leaving maintenance mode")
+            };
+            self.fx.log(Level::Info, None, text.to_owned());
+            self.publish(Event::global(code));
+        }
+        Reply::Updated(updated)
+    }
+}

@@ -1,0 +1,271 @@
+//! The supervisor: the one owner of state, and it does no I/O.
+//!
+//! A pure state machine: messages and the time go in, actions come out. It has
+//! no thread, clock, lock or system call, so that every sentence of the manual
+//! about order and time can be tested exactly, in virtual time.
+//!
+//! A turn is one call of [`Supervisor::handle`] or [`Supervisor::expire`]: an
+//! input changes some job, which publishes events; each event is shown to every
+//! job that is subscribed to it, in the order of the file, before the next one;
+//! the turn ends when no event is left.
+//!
+//! `handle` never fails: a failure is an input that changes state. A message
+//! about an execution that is over is recognised by its id and dropped.
+
+mod effects;
+mod health;
+mod index;
+mod job;
+mod maintenance;
+mod reload;
+mod requests;
+mod shutdown;
+#[cfg(test)]
+mod tests;
+mod timers;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use log::Level;
+
+use crate::config::Config;
+use crate::environment::Environment;
+use crate::event::{Code, Event};
+use crate::message::{Action, ExecId, Message, ReplyTo, Signal};
+use effects::{Effects, Phase};
+use index::Index;
+use job::Job;
+use timers::Timer;
+
+/// A job of this or an earlier configuration; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct JobId(u32);
+
+/// What the supervisor is told about the process it lives in.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// `CONTAINERPILOT_PID` of every child.
+    pub pid: u32,
+    /// The environment the supervisor was started with.
+    pub environment: Environment,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Supervisor {
+    fx: Effects,
+    jobs: BTreeMap<JobId, Job>,
+    index: Index,
+    last_job: u32,
+    identity: Identity,
+    /// The configuration in force, without its jobs.
+    config: Config,
+    /// Whether something besides jobs keeps the supervisor up.
+    serves: bool,
+    /// `CONTAINERPILOT_{JOB}_IP` of each advertised job.
+    advertised_ips: Vec<(String, String)>,
+    /// Reload requests that wait for an answer; the first is being worked on.
+    reloads: Vec<ReplyTo>,
+    /// The jobs of an accepted configuration, until those before have completed.
+    successors: Option<Vec<crate::config::JobSpec>>,
+}
+
+impl Supervisor {
+    /// A supervisor about to run `config`: its first turn, in which every job
+    /// is subscribed and startup is published.
+    pub fn new(now: Instant, mut config: Config, identity: Identity) -> Self {
+        let jobs = std::mem::take(&mut config.jobs);
+        let mut supervisor = Self {
+            fx: Effects::new(now, config.stop_timeout),
+            jobs: BTreeMap::new(),
+            index: Index::default(),
+            last_job: 0,
+            identity,
+            serves: false,
+            advertised_ips: Vec::new(),
+            config,
+            reloads: Vec::new(),
+            successors: None,
+        };
+        supervisor.adopt(jobs);
+        supervisor.drain();
+        supervisor
+    }
+
+    /// Takes note of a fact.
+    pub fn handle(&mut self, now: Instant, message: Message) {
+        self.fx.now = now;
+        match message {
+            Message::DidStart(exec, pid) => {
+                self.with_owner(exec, |job, fx| job.did_start(exec, pid, fx))
+            }
+            Message::DidFailToStart(exec, error) => {
+                self.with_owner(exec, |job, fx| job.did_fail_to_start(exec, &error, fx));
+                self.forget(exec);
+            }
+            Message::DidExit(exec, status) => {
+                self.with_owner(exec, |job, fx| job.did_exit(exec, status, fx));
+                self.forget(exec);
+            }
+            Message::Signal(signal) => self.on_signal(signal),
+            Message::Request(request, reply_to) => self.on_request(request, reply_to),
+            Message::ConfigLoaded(result) => self.on_config_loaded(result),
+            Message::WorkerEnded(name) => {
+                let text = format!("internal error: the {name} thread ended; shutting down");
+                self.fx.log(Level::Error, None, text);
+                self.begin_shutdown();
+            }
+        }
+        self.drain();
+    }
+
+    /// Lets every deadline that has passed take effect, one after the other.
+    pub fn expire(&mut self, now: Instant) {
+        self.fx.now = now;
+        while let Some((deadline, timer)) = self.fx.timers.pop_due(now) {
+            self.on_timer(deadline, timer);
+            self.drain();
+        }
+    }
+
+    /// When [`Supervisor::expire`] has something to do.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.fx.timers.next_deadline()
+    }
+
+    /// What has to be done, in order; the caller does it before the next turn.
+    pub fn take_actions(&mut self) -> Vec<Action> {
+        std::mem::take(&mut self.fx.actions)
+    }
+
+    /// Whether nothing is left to supervise: the main loop may return.
+    pub fn is_done(&self) -> bool {
+        self.fx.phase == Phase::Done
+    }
+
+    fn on_timer(&mut self, deadline: Instant, timer: Timer) {
+        match timer {
+            Timer::Tick(job) => self.with_job(job, |job, fx| job.on_tick(deadline, fx)),
+            Timer::When(job) => self.with_job(job, Job::on_when_timeout),
+            Timer::Run(job) => self.with_job(job, Job::on_run_timeout),
+            Timer::CheckTick(job) => self.with_job(job, |job, fx| job.on_check_tick(deadline, fx)),
+            Timer::Check(job) => self.with_job(job, Job::on_check_timeout),
+            Timer::Hooks(job) => self.with_job(job, Job::on_hooks_timeout),
+            Timer::Kill(job) => self.with_job(job, Job::on_kill_timeout),
+            Timer::Withdrawal => self.did_withdraw(),
+            Timer::Shutdown => self.on_shutdown_timeout(),
+            Timer::GiveUp => self.give_up(),
+        }
+    }
+
+    fn on_signal(&mut self, signal: Signal) {
+        match signal {
+            Signal::Terminate => self.on_terminate(),
+            Signal::Hangup => self.publish(Event::new(Code::Signal, "SIGHUP")),
+            Signal::User2 => self.publish(Event::new(Code::Signal, "SIGUSR2")),
+            Signal::ReopenLog => self.fx.actions.push(Action::ReopenLog),
+        }
+    }
+
+    fn publish(&mut self, event: Event) {
+        self.fx.events.push_back(event);
+    }
+
+    /// Shows every event to whom it concerns, until there is none left and
+    /// nothing more follows from what came to rest.
+    fn drain(&mut self) {
+        loop {
+            while let Some(event) = self.fx.events.pop_front() {
+                self.show(&event);
+            }
+            if !std::mem::take(&mut self.fx.came_to_rest) {
+                return;
+            }
+            self.settle();
+        }
+    }
+
+    /// First the jobs that the event starts, then what it means for the rest.
+    fn show(&mut self, event: &Event) {
+        self.fx.log(Level::Debug, None, format!("event: {event}"));
+        for id in self.index.subscribers(event) {
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.on_start_event(&mut self.fx);
+            }
+        }
+        match event.code {
+            Code::Stopping => self.everyone_saw_stopping(&event.source),
+            Code::Stopped => self.release_hooked(&event.source),
+            Code::Shutdown => self.complete_all(),
+            Code::EnterMaintenance => self.for_each_job(Job::enter_maintenance),
+            Code::ExitMaintenance => self.for_each_job(Job::exit_maintenance),
+            Code::ExitSuccess
+            | Code::ExitFailed
+            | Code::Healthy
+            | Code::Unhealthy
+            | Code::Changed
+            | Code::TimerExpired
+            | Code::Error
+            | Code::Quit
+            | Code::Metric
+            | Code::Startup
+            | Code::Signal => {}
+        }
+    }
+
+    /// Every subscriber of a job's `stopping` has started: the job waits for
+    /// those of them that run once because of it.
+    fn everyone_saw_stopping(&mut self, name: &Arc<str>) {
+        for id in self.index.named(name) {
+            let hooks = self.index.hooks_of(name, *id);
+            let open =
+                hooks.filter(|hook| self.jobs.get(hook).is_some_and(|hook| !hook.is_complete()));
+            let open = open.collect();
+            if let Some(job) = self.jobs.get_mut(id) {
+                job.wait_for_hooks(open, &mut self.fx);
+            }
+        }
+    }
+
+    /// A job completed: the one that waited for it may go on.
+    fn release_hooked(&mut self, name: &Arc<str>) {
+        for hook in self.index.named(name) {
+            if !self.jobs.get(hook).is_some_and(Job::is_complete) {
+                continue;
+            }
+            for id in self.index.hooked_by(*hook) {
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.hook_completed(*hook, &mut self.fx);
+                }
+            }
+        }
+    }
+
+    fn with_job(&mut self, id: JobId, act: impl FnOnce(&mut Job, &mut Effects)) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            act(job, &mut self.fx);
+        }
+    }
+
+    fn with_owner(&mut self, exec: ExecId, act: impl FnOnce(&mut Job, &mut Effects)) {
+        if let Some(id) = self.fx.live.get(&exec).copied() {
+            self.with_job(id, act);
+        }
+    }
+
+    fn for_each_job(&mut self, act: impl Fn(&mut Job, &mut Effects)) {
+        for job in self.jobs.values_mut() {
+            act(job, &mut self.fx);
+        }
+    }
+
+    /// An execution is over: its process was the last thing to wait for, perhaps.
+    fn forget(&mut self, exec: ExecId) {
+        self.fx.live.remove(&exec);
+        if self.fx.live.is_empty() && self.fx.phase >= Phase::Withdrawing {
+            self.fx.came_to_rest = true;
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! What clients of the control plane ask for (SPEC §8).
+
+use std::sync::Arc;
+
+use super::Supervisor;
+use crate::control::api::{Reply, Request};
+use crate::message::{Action, ReplyTo};
+
+impl Supervisor {
+    pub(super) fn on_request(&mut self, request: Request, reply_to: ReplyTo) {
+        let reply = match request {
+            Request::Ping => Reply::Pong,
+            Request::PutEnv(changes) => self.put_env(changes),
+            Request::PutMetric(metrics) => put_metric(&metrics),
+            Request::Maintenance(wanted) => self.set_maintenance(wanted),
+            Request::Reload => {
+                self.ask_for_reload(reply_to);
+                return;
+            }
+        };
+        self.reply(reply_to, reply);
+    }
+
+    pub(super) fn reply(&mut self, reply_to: ReplyTo, reply: Reply) {
+        self.fx.actions.push(Action::Reply(reply_to, reply));
+    }
+
+    /// Changes what children of the future and the next rendering of the
+    /// template see.
+    fn put_env(&mut self, changes: Vec<(String, Option<String>)>) -> Reply {
+        for (name, value) in changes {
+            match value {
+                Some(value) => self.identity.environment.set(name, value),
+                None => self.identity.environment.unset(&name),
+            }
+        }
+        self.refresh_environment();
+        Reply::Done
+    }
+
+    /// Works out anew what every child is given.
+    pub(super) fn refresh_environment(&mut self) {
+        let mut environment = self.identity.environment.clone();
+        environment.set("CONTAINERPILOT_PID", self.identity.pid.to_string());
+        environment.set(
+            "CONTAINERPILOT_SOCKET",
+            self.config.control.socket.as_os_str(),
+        );
+        for (name, address) in &self.advertised_ips {
+            environment.set(name.as_str(), address.as_str());
+        }
+        self.fx.environment = Arc::new(environment);
+    }
+}
+
+fn put_metric(metrics: &[(String, f64)]) -> Reply {
+    let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
+    Reply::Refused {
+        status: 400,
+        message: format!("unknown metric: {}", names.join(", ")),
+    }
+}

@@ -1,0 +1,195 @@
+//! The way out: what begins shutdown, what may still run, and what ends it
+//! (SPEC §12).
+
+use log::Level;
+
+use super::effects::Phase;
+use super::job::Job;
+use super::timers::Timer;
+use super::{JobId, Supervisor};
+use crate::config::Start;
+use crate::event::{Code, Event};
+
+/// How long the kernel gets to carry out SIGKILL before the supervisor leaves
+/// without the process: one that hangs in the kernel must not keep it up.
+const KILL_GRACE: std::time::Duration = std::time::Duration::from_millis(500);
+
+impl Supervisor {
+    /// SIGTERM or SIGINT: the first begins shutdown, the second ends patience.
+    pub(super) fn on_terminate(&mut self) {
+        if self.fx.phase == Phase::Running {
+            self.fx.log(Level::Info, None, "shutting down".to_owned());
+            self.begin_shutdown();
+        } else if self.fx.phase < Phase::Killing {
+            self.fx.log(
+                Level::Warn,
+                None,
+                "told to shut down again: killing what is left".to_owned(),
+            );
+            self.kill_all();
+        }
+    }
+
+    /// Begins shutdown, unless it has begun.
+    pub(super) fn begin_shutdown(&mut self) {
+        if self.fx.phase != Phase::Running {
+            return;
+        }
+        self.fx.phase = Phase::Withdrawing;
+        self.fx.set_timer(Timer::Shutdown, self.fx.stop_timeout);
+        self.abandon_reload();
+        self.did_withdraw();
+    }
+
+    /// The services are out of the catalog, or have had their time: the jobs
+    /// come next.
+    pub(super) fn did_withdraw(&mut self) {
+        if self.fx.phase == Phase::Withdrawing {
+            self.fx.timers.cancel(Timer::Withdrawal);
+            self.fx.phase = Phase::Stopping;
+            self.publish(Event::global(Code::Shutdown));
+            self.fx.came_to_rest = true;
+        }
+    }
+
+    /// Shutdown is published and its hooks run: everything else completes.
+    pub(super) fn complete_all(&mut self) {
+        for job in self.jobs.values_mut().filter(|job| !job.is_stop_hook()) {
+            job.complete(&mut self.fx);
+        }
+    }
+
+    /// The grace time is over.
+    pub(super) fn on_shutdown_timeout(&mut self) {
+        let left: Vec<&str> = self
+            .jobs
+            .values()
+            .filter(|job| !job.is_complete())
+            .map(|job| &**job.name())
+            .collect();
+        let text = format!(
+            "still there after {:?}, killing: {}",
+            self.fx.stop_timeout,
+            left.join(", ")
+        );
+        self.fx.log(Level::Warn, None, text);
+        self.kill_all();
+    }
+
+    fn kill_all(&mut self) {
+        self.fx.phase = Phase::Killing;
+        self.fx.timers.clear();
+        self.fx.set_timer(Timer::GiveUp, KILL_GRACE);
+        self.for_each_job(Job::kill);
+        self.fx.came_to_rest = true;
+    }
+
+    /// SIGKILL has not ended everything: leave all the same.
+    pub(super) fn give_up(&mut self) {
+        let pids: Vec<String> = self
+            .jobs
+            .values()
+            .filter_map(Job::pid)
+            .map(|pid| pid.to_string())
+            .collect();
+        let text = format!(
+            "leaving processes behind that SIGKILL does not end: {}",
+            pids.join(", ")
+        );
+        self.fx.log(Level::Error, None, text);
+        self.leave();
+    }
+
+    /// Something came to rest and no event is left: is there still something
+    /// to wait for?
+    pub(super) fn settle(&mut self) {
+        match self.fx.phase {
+            Phase::Running => self.settle_running(),
+            Phase::Withdrawing | Phase::Done => {}
+            Phase::Stopping | Phase::Killing => self.settle_shutdown(),
+        }
+    }
+
+    /// When only jobs are left that wait for the end of others, that is the end.
+    fn settle_running(&mut self) {
+        if self.successors.is_some() {
+            self.settle_reload();
+            return;
+        }
+        let idle = |job: &Job| job.is_complete() || (job.is_stop_hook() && job.is_dormant());
+        let has_work = if self.jobs.is_empty() {
+            self.serves
+        } else {
+            !self.jobs.values().all(idle)
+        };
+        if !has_work {
+            let what = if self.jobs.is_empty() {
+                "there is nothing to run"
+            } else {
+                "all jobs are complete"
+            };
+            self.fx
+                .log(Level::Info, None, format!("{what}, shutting down"));
+            self.begin_shutdown();
+        }
+    }
+
+    /// Stop hooks that nothing can start any more complete; when everything is
+    /// complete and no process is left, so is shutdown.
+    fn settle_shutdown(&mut self) {
+        let waiting = |job: &Job| job.is_stop_hook() && job.is_dormant();
+        let futile: Vec<JobId> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| waiting(job) && !self.can_be_started(job))
+            .map(|(id, _)| *id)
+            .collect();
+        if !futile.is_empty() {
+            for id in futile {
+                self.with_job(id, Job::complete);
+            }
+            return;
+        }
+        if self.jobs.values().all(Job::is_complete) {
+            if self.fx.live.is_empty() {
+                self.leave();
+            }
+            return;
+        }
+        // Hooks of each other: none will ever start. The first in the file goes.
+        let stuck = self
+            .jobs
+            .values()
+            .all(|job| job.is_complete() || waiting(job));
+        let first = self
+            .jobs
+            .iter()
+            .find(|(_, job)| !job.is_complete())
+            .map(|(id, _)| *id);
+        if let Some(id) = first.filter(|_| stuck) {
+            self.with_job(id, Job::complete);
+        }
+    }
+
+    /// Whether the event that starts this stop hook can still come.
+    fn can_be_started(&self, hook: &Job) -> bool {
+        let (Start::Once(event) | Start::Each(event)) = hook.start() else {
+            return false;
+        };
+        let mut sources = self
+            .index
+            .named(&event.source)
+            .iter()
+            .filter_map(|id| self.jobs.get(id));
+        match event.code {
+            Code::Stopping => sources.any(|job| !job.is_stopping()),
+            Code::Stopped => sources.any(|job| !job.is_complete()),
+            _ => false,
+        }
+    }
+
+    fn leave(&mut self) {
+        self.fx.phase = Phase::Done;
+        self.fx.timers.clear();
+    }
+}
