@@ -51,17 +51,32 @@ impl fmt::Display for ExitStatus {
 }
 
 /// Why a process could not be started.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StartError {
-    /// What was tried, e.g. `cannot execute "/bin/app"`.
-    pub what: String,
-    /// What the kernel said.
-    pub cause: io::Error,
+    text: String,
+    kind: io::ErrorKind,
+}
+
+impl StartError {
+    /// What was tried, e.g. `cannot execute "/bin/app"`, and what the kernel
+    /// said.
+    pub fn new(what: &str, cause: &io::Error) -> Self {
+        Self {
+            text: format!("{what}: {cause}"),
+            kind: cause.kind(),
+        }
+    }
+
+    /// Whether there was nothing to execute, as opposed to something that does
+    /// not execute.
+    pub fn is_not_found(&self) -> bool {
+        self.kind == io::ErrorKind::NotFound
+    }
 }
 
 impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.what, self.cause)
+        f.write_str(&self.text)
     }
 }
 
@@ -97,7 +112,7 @@ impl ReplyTo {
 }
 
 /// A fact that reaches the supervisor.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Message {
     /// An execution runs, as the leader of a process group of its own.
     DidStart(ExecId, Pid),
@@ -105,6 +120,9 @@ pub enum Message {
     DidFailToStart(ExecId, StartError),
     /// The process of an execution ended; it is over.
     DidExit(ExecId, ExitStatus),
+    /// Children have ended and can be reaped. The main loop turns it into
+    /// [`Message::DidExit`]; to the supervisor alone it means nothing.
+    ChildrenExited,
     /// A signal arrived.
     Signal(Signal),
     /// A client of the control plane asks for something.
@@ -114,6 +132,21 @@ pub enum Message {
     ConfigLoaded(Result<Box<Config>, String>),
     /// A thread that must live as long as the supervisor ended, by its name.
     WorkerEnded(&'static str),
+}
+
+impl Message {
+    /// The name of the fact, for the log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::DidStart(..) => "a process started",
+            Self::DidFailToStart(..) => "a process could not be started",
+            Self::DidExit(..) | Self::ChildrenExited => "processes ended",
+            Self::Signal(_) => "a signal",
+            Self::Request(..) => "a request",
+            Self::ConfigLoaded(_) => "a configuration was read",
+            Self::WorkerEnded(_) => "a thread ended",
+        }
+    }
 }
 
 /// A process to start.
@@ -141,7 +174,7 @@ pub enum Label {
 }
 
 /// A wish of the supervisor's, for the main loop to carry out.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Action {
     /// Start a process; [`Message::DidStart`] or [`Message::DidFailToStart`]
     /// answers.

@@ -1,3 +1,137 @@
-//! Child processes: starting them and logging what they print (SPEC §5, §13).
+//! Starting processes: one worker thread for each execution, from its start to
+//! the end of its output.
+//!
+//! A worker reports its start, or why there was none, exactly once, even if it
+//! panics. It neither waits for its child nor signals it: that is the main
+//! loop's alone ([`children`]).
 
+pub mod children;
 pub mod output;
+mod program;
+
+use std::fs::File;
+use std::io::{self, PipeReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use crossbeam_channel::Sender;
+
+use crate::logging::Log;
+use crate::message::{ExecId, Message, Pid, Spawn, StartError};
+
+/// What a worker needs: the frames of `std`'s process spawning and of the pump.
+const STACK: usize = 64 * 1024;
+
+/// Starts an execution on a worker of its own; [`Message::DidStart`] or
+/// [`Message::DidFailToStart`] answers.
+pub fn start(spawn: Box<Spawn>, inbox: &Sender<Message>, log: &Log) {
+    let log = log.clone();
+    let report = Report::new(spawn.exec, inbox.clone());
+    let worker = thread::Builder::new()
+        .name("exec".to_owned())
+        .stack_size(STACK);
+    // If there is no thread, the closure and with it the report is dropped,
+    // which is the report that the start failed.
+    let _refused = worker.spawn(move || work(&spawn, report, &log));
+}
+
+fn work(spawn: &Spawn, report: Report, log: &Log) {
+    match execute(spawn) {
+        Ok((pid, None)) => report.did_start(pid),
+        Ok((pid, Some(output))) => {
+            report.did_start(pid);
+            output::pump(output, &spawn.label, pid, log);
+        }
+        Err(error) => report.did_fail_to_start(error),
+    }
+}
+
+/// Starts the process: leader of a group of its own, nothing on its stdin, no
+/// descriptor of ours, no signal blocked (SPEC §5).
+fn execute(spawn: &Spawn) -> Result<(Pid, Option<PipeReader>), StartError> {
+    let name = spawn
+        .command
+        .argv
+        .first()
+        .map(String::as_str)
+        .unwrap_or_default();
+    let refused = |cause| StartError::new(&format!("cannot execute {name:?}"), &cause);
+    let search_path = spawn.environment.get("PATH");
+    let program = program::find(name, search_path.as_deref()).map_err(refused)?;
+    let mut command = Command::new(&program);
+    command
+        .arg0(name)
+        .args(spawn.command.argv.iter().skip(1))
+        .env_clear()
+        .envs(spawn.environment.iter())
+        .envs(
+            spawn
+                .pids
+                .iter()
+                .map(|(variable, pid)| (&**variable, pid.to_string())),
+        )
+        .stdin(nothing().map_err(refused)?)
+        .process_group(0);
+    let mut output = None;
+    if !spawn.command.raw {
+        // One pipe for both, so that the order of what the child wrote is kept.
+        let (reader, writer) = io::pipe().map_err(refused)?;
+        command
+            .stdout(writer.try_clone().map_err(refused)?)
+            .stderr(writer);
+        output = Some(reader);
+    }
+    let child = command
+        .spawn()
+        .map_err(|cause| program::explain(name, &program, &cause))?;
+    Ok((child.id().cast_signed(), output))
+}
+
+/// An input that is at its end; a pipe without a writer where there is no
+/// `/dev/null`.
+fn nothing() -> io::Result<Stdio> {
+    match File::open("/dev/null") {
+        Ok(null) => Ok(null.into()),
+        Err(_) => io::pipe().map(|(reader, _closed)| reader.into()),
+    }
+}
+
+/// The one report of how a start went.
+struct Report {
+    exec: ExecId,
+    inbox: Option<Sender<Message>>,
+}
+
+impl Report {
+    fn new(exec: ExecId, inbox: Sender<Message>) -> Self {
+        Self {
+            exec,
+            inbox: Some(inbox),
+        }
+    }
+
+    fn did_start(mut self, pid: Pid) {
+        self.send(|exec| Message::DidStart(exec, pid));
+    }
+
+    fn did_fail_to_start(mut self, error: StartError) {
+        self.send(|exec| Message::DidFailToStart(exec, error));
+    }
+
+    fn send(&mut self, message: impl FnOnce(ExecId) -> Message) {
+        if let Some(inbox) = self.inbox.take() {
+            // The loop ends last; if it has ended, nobody needs the report.
+            let _gone = inbox.send(message(self.exec));
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.send(|exec| {
+            let cause = io::Error::other("the worker thread did not start or ended early");
+            Message::DidFailToStart(exec, StartError::new("no thread to start it", &cause))
+        });
+    }
+}

@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use super::JobId;
 use super::timers::{Timer, Timers};
 use crate::config::ExecSpec;
@@ -32,6 +34,7 @@ pub(super) enum Phase {
 
 /// The world as one turn of the supervisor sees and changes it.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Effects {
     /// The time of this turn.
     pub(super) now: Instant,
@@ -75,9 +78,15 @@ impl Effects {
         }
     }
 
-    /// Publishes an event of a job, watch or signal.
+    /// Publishes an event of a job.
     pub(super) fn publish(&mut self, code: Code, source: &Arc<str>) {
-        self.events.push_back(Event::new(code, Arc::clone(source)));
+        self.publish_event(Event::new(code, Arc::clone(source)));
+    }
+
+    /// Publishes an event: every job sees it, after all that came before it.
+    pub(super) fn publish_event(&mut self, event: Event) {
+        self.log(Level::Debug, None, format!("event: {event}"));
+        self.events.push_back(event);
     }
 
     /// Asks for a process on behalf of `job`.
@@ -126,7 +135,7 @@ impl Effects {
     }
 
     /// Logs an entry about `label`, or about the supervisor itself.
-    pub(super) fn log(&mut self, level: log::Level, label: Option<&Label>, text: String) {
+    pub(super) fn log(&mut self, level: Level, label: Option<&Label>, text: String) {
         self.actions.push(Action::Log(level, label.cloned(), text));
     }
 }

@@ -42,6 +42,7 @@ impl Status {
 
 /// A check in flight.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Check {
     exec: ExecId,
     pid: Option<Pid>,
@@ -52,6 +53,7 @@ struct Check {
 
 /// The health of one job.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Health {
     job: JobId,
     name: Arc<str>,

@@ -13,6 +13,7 @@ use crate::event::{Code, Event};
 
 /// The relations between the jobs.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Index {
     subscribers: HashMap<Event, Vec<JobId>>,
     names: HashMap<Arc<str>, Vec<JobId>>,

@@ -20,6 +20,7 @@ use crate::message::{ExecId, ExitStatus, Label, Pid, StartError};
 
 /// Where a job is in its life.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 enum State {
     /// For its `when`.
     Waiting,
@@ -37,6 +38,7 @@ enum State {
 
 /// How far a completing job is.
 #[derive(Debug, PartialEq)]
+#[cfg_attr(test, derive(Clone))]
 enum Step {
     /// `stopping` is published; not every job has seen it yet.
     Announced,
@@ -48,6 +50,7 @@ enum Step {
 
 /// One execution of the job's command.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 struct Run {
     exec: ExecId,
     /// Unknown until the process has started.
@@ -68,6 +71,7 @@ impl Run {
 
 /// One job.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Job {
     id: JobId,
     spec: JobSpec,

@@ -18,7 +18,7 @@ impl Supervisor {
                 (Code::ExitMaintenance, "leaving maintenance mode")
             };
             self.fx.log(Level::Info, None, text.to_owned());
-            self.publish(Event::global(code));
+            self.fx.publish_event(Event::global(code));
         }
         Reply::Updated(updated)
     }

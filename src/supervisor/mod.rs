@@ -54,6 +54,7 @@ pub struct Identity {
 
 /// The state machine.
 #[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
 pub struct Supervisor {
     fx: Effects,
     jobs: BTreeMap<JobId, Job>,
@@ -99,7 +100,7 @@ impl Supervisor {
         self.fx.now = now;
         match message {
             Message::DidStart(exec, pid) => {
-                self.with_owner(exec, |job, fx| job.did_start(exec, pid, fx))
+                self.with_owner(exec, |job, fx| job.did_start(exec, pid, fx));
             }
             Message::DidFailToStart(exec, error) => {
                 self.with_owner(exec, |job, fx| job.did_fail_to_start(exec, &error, fx));
@@ -109,6 +110,7 @@ impl Supervisor {
                 self.with_owner(exec, |job, fx| job.did_exit(exec, status, fx));
                 self.forget(exec);
             }
+            Message::ChildrenExited => {}
             Message::Signal(signal) => self.on_signal(signal),
             Message::Request(request, reply_to) => self.on_request(request, reply_to),
             Message::ConfigLoaded(result) => self.on_config_loaded(result),
@@ -163,14 +165,10 @@ impl Supervisor {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Terminate => self.on_terminate(),
-            Signal::Hangup => self.publish(Event::new(Code::Signal, "SIGHUP")),
-            Signal::User2 => self.publish(Event::new(Code::Signal, "SIGUSR2")),
+            Signal::Hangup => self.fx.publish_event(Event::new(Code::Signal, "SIGHUP")),
+            Signal::User2 => self.fx.publish_event(Event::new(Code::Signal, "SIGUSR2")),
             Signal::ReopenLog => self.fx.actions.push(Action::ReopenLog),
         }
-    }
-
-    fn publish(&mut self, event: Event) {
-        self.fx.events.push_back(event);
     }
 
     /// Shows every event to whom it concerns, until there is none left and
@@ -189,7 +187,6 @@ impl Supervisor {
 
     /// First the jobs that the event starts, then what it means for the rest.
     fn show(&mut self, event: &Event) {
-        self.fx.log(Level::Debug, None, format!("event: {event}"));
         for id in self.index.subscribers(event) {
             if let Some(job) = self.jobs.get_mut(id) {
                 job.on_start_event(&mut self.fx);

@@ -34,7 +34,7 @@ impl Supervisor {
             self.jobs.insert(id, job);
         }
         self.index = Index::new(self.jobs.iter());
-        self.publish(Event::global(Code::Startup));
+        self.fx.publish_event(Event::global(Code::Startup));
         self.fx.came_to_rest = true;
     }
 

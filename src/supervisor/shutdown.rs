@@ -47,7 +47,7 @@ impl Supervisor {
         if self.fx.phase == Phase::Withdrawing {
             self.fx.timers.cancel(Timer::Withdrawal);
             self.fx.phase = Phase::Stopping;
-            self.publish(Event::global(Code::Shutdown));
+            self.fx.publish_event(Event::global(Code::Shutdown));
             self.fx.came_to_rest = true;
         }
     }
@@ -61,16 +61,10 @@ impl Supervisor {
 
     /// The grace time is over.
     pub(super) fn on_shutdown_timeout(&mut self) {
-        let left: Vec<&str> = self
-            .jobs
-            .values()
-            .filter(|job| !job.is_complete())
-            .map(|job| &**job.name())
-            .collect();
+        let left = self.incomplete();
         let text = format!(
-            "still there after {:?}, killing: {}",
-            self.fx.stop_timeout,
-            left.join(", ")
+            "still there after {:?}, killing: {left}",
+            self.fx.stop_timeout
         );
         self.fx.log(Level::Warn, None, text);
         self.kill_all();
@@ -86,18 +80,20 @@ impl Supervisor {
 
     /// SIGKILL has not ended everything: leave all the same.
     pub(super) fn give_up(&mut self) {
-        let pids: Vec<String> = self
-            .jobs
-            .values()
-            .filter_map(Job::pid)
-            .map(|pid| pid.to_string())
-            .collect();
-        let text = format!(
-            "leaving processes behind that SIGKILL does not end: {}",
-            pids.join(", ")
-        );
+        let left = self.incomplete();
+        let text = format!("leaving processes behind that SIGKILL does not end: {left}");
         self.fx.log(Level::Error, None, text);
         self.leave();
+    }
+
+    /// The names of the jobs that are not complete, with their pids.
+    fn incomplete(&self) -> String {
+        let incomplete = self.jobs.values().filter(|job| !job.is_complete());
+        let named = incomplete.map(|job| match job.pid() {
+            Some(pid) => format!("{} (pid {pid})", job.name()),
+            None => job.name().to_string(),
+        });
+        named.collect::<Vec<_>>().join(", ")
     }
 
     /// Something came to rest and no event is left: is there still something

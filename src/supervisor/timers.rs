@@ -36,6 +36,7 @@ pub(super) enum Timer {
 
 /// The armed timers.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
 pub(super) struct Timers {
     armed: BTreeMap<Timer, Instant>,
     order: BTreeSet<(Instant, Timer)>,

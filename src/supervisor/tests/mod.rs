@@ -1,1 +1,13 @@
-//! Tests.
+//! The supervisor in a simulated world, in virtual time.
+//!
+//! [`sim`] is the world; the other files are a page of the manual each, and
+//! [`worlds`] enumerates every short schedule of small configurations.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod health;
+mod jobs;
+mod requests;
+mod shutdown;
+mod sim;
+mod worlds;

@@ -1,0 +1,155 @@
+//! SPEC §8: what the control plane is answered; §14: reload.
+
+use super::sim::{Sim, config, job};
+use crate::control::api::{Reply, Request};
+use crate::event::Code;
+use crate::message::{Message, Signal};
+
+fn refused(status: u16, message: &str) -> Option<Reply> {
+    Some(Reply::Refused {
+        status,
+        message: message.to_owned(),
+    })
+}
+
+#[test]
+fn ping_is_answered_also_during_shutdown() {
+    let mut sim = Sim::new(vec![job("app")]);
+    sim.ignores_sigterm("app");
+    assert_eq!(sim.request(Request::Ping), Some(Reply::Pong));
+    sim.signal(Signal::Terminate);
+    assert_eq!(sim.request(Request::Ping), Some(Reply::Pong));
+}
+
+#[test]
+fn put_env_takes_effect_for_processes_of_the_future() {
+    let mut sim = Sim::new(vec![
+        job("first"),
+        job("second").once(Code::ExitSuccess, "first"),
+    ]);
+    let changes = vec![
+        ("NEW".to_owned(), Some("1".to_owned())),
+        ("HOME".to_owned(), None),
+    ];
+    assert_eq!(sim.request(Request::PutEnv(changes)), Some(Reply::Done));
+    sim.exit("first", 0);
+    let names = |job: &str| -> Vec<String> {
+        sim.environment[job]
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect()
+    };
+    assert!(names("first").contains(&"HOME".to_owned()));
+    assert_eq!(
+        names("second"),
+        ["CONTAINERPILOT_PID", "CONTAINERPILOT_SOCKET", "NEW", "PATH"]
+    );
+}
+
+#[test]
+fn a_metric_that_is_not_configured_is_refused() {
+    let mut sim = Sim::new(vec![job("app")]);
+    let metrics = vec![("a".to_owned(), 1.0), ("b".to_owned(), 2.0)];
+    assert_eq!(
+        sim.request(Request::PutMetric(metrics)),
+        refused(400, "unknown metric: a, b")
+    );
+}
+
+#[test]
+fn a_refused_configuration_leaves_everything_running() {
+    let mut sim = Sim::new(vec![job("app")]);
+    sim.take_record();
+    let answer = sim.ask(Request::Reload);
+    sim.expect("0 load configuration");
+    sim.send(Message::ConfigLoaded(Err(
+        "jobs[0].exec is empty".to_owned()
+    )));
+    assert_eq!(
+        answer.try_recv().ok(),
+        refused(422, "jobs[0].exec is empty")
+    );
+    sim.expect("0 error reload refused, the running configuration stays: jobs[0].exec is empty");
+    assert!(sim.is_running("app"));
+}
+
+#[test]
+fn an_accepted_configuration_takes_over_once_the_old_jobs_are_complete() {
+    let mut sim = Sim::new(vec![job("app")]);
+    sim.ignores_sigterm("app");
+    let answer = sim.ask(Request::Reload);
+    sim.take_record();
+    sim.send(Message::ConfigLoaded(Ok(Box::new(config(vec![
+        job("app"),
+        job("new"),
+    ])))));
+    assert_eq!(answer.try_recv().ok(), Some(Reply::Done));
+    sim.advance(70);
+    sim.exit("app", 0);
+    sim.expect(
+        "0 info reloading: the new configuration is accepted
+         0 event {Stopping, app}
+         0 terminate app
+         70 event {ExitSuccess, app}
+         70 event {Stopped, app}
+         70 event {Startup, global}
+         70 spawn app
+         70 spawn new",
+    );
+}
+
+#[test]
+fn reloads_are_serialized() {
+    let mut sim = Sim::new(vec![job("app")]);
+    let first = sim.ask(Request::Reload);
+    let second = sim.ask(Request::Reload);
+    sim.take_record();
+    sim.send(Message::ConfigLoaded(Err("no".to_owned())));
+    sim.expect(
+        "0 error reload refused, the running configuration stays: no
+         0 load configuration",
+    );
+    assert_eq!(first.try_recv().ok(), refused(422, "no"));
+    assert!(second.try_recv().is_err());
+    sim.send(Message::ConfigLoaded(Ok(Box::new(config(vec![job(
+        "app",
+    )])))));
+    assert_eq!(second.try_recv().ok(), Some(Reply::Done));
+}
+
+#[test]
+fn sigterm_during_a_reload_is_obeyed() {
+    let mut sim = Sim::new(vec![job("app")]);
+    sim.ignores_sigterm("app");
+    let first = sim.ask(Request::Reload);
+    sim.send(Message::ConfigLoaded(Ok(Box::new(config(vec![job(
+        "new",
+    )])))));
+    assert_eq!(first.try_recv().ok(), Some(Reply::Done));
+    let second = sim.ask(Request::Reload);
+    sim.signal(Signal::Terminate);
+    assert_eq!(
+        second.try_recv().ok(),
+        refused(503, "the supervisor is shutting down")
+    );
+    sim.exit("app", 0);
+    sim.expect_done();
+    assert_eq!(
+        sim.request(Request::Reload),
+        refused(503, "the supervisor is shutting down")
+    );
+}
+
+#[test]
+fn maintenance_survives_a_reload() {
+    let mut sim = Sim::new(vec![job("app").checked_every(1000, 500)]);
+    sim.request(Request::Maintenance(true));
+    sim.ask(Request::Reload);
+    let new = config(vec![job("app").checked_every(1000, 500)]);
+    sim.send(Message::ConfigLoaded(Ok(Box::new(new))));
+    sim.advance(3000);
+    assert!(!sim.is_running("check.app"));
+    sim.request(Request::Maintenance(false));
+    sim.advance(1000);
+    assert!(sim.is_running("check.app"));
+}

@@ -1,0 +1,431 @@
+//! A world for the supervisor: virtual time, processes that obey, and a record
+//! of all that it does, one line each: `ms verb subject`.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, bounded};
+
+use crate::config::{
+    Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, Restarts, Start, When,
+};
+use crate::control::api::{Reply, Request};
+use crate::environment::Environment;
+use crate::event::{Code, Event, GLOBAL};
+use crate::message::{
+    Action, ExecId, ExitStatus, Label, Message, Pid, ReplyTo, Signal, Spawn, StartError,
+};
+use crate::supervisor::{Identity, Supervisor};
+
+/// A job that runs `NAME` once, at startup.
+pub(super) fn job(name: &str) -> JobSpec {
+    JobSpec {
+        name: name.into(),
+        exec: Some(exec(name)),
+        when: When {
+            start: Start::Once(Event::global(Code::Startup)),
+            timeout: None,
+        },
+        restarts: Restarts::Limited(0),
+        timeout: None,
+        stop_timeout: None,
+        health: None,
+        service: None,
+    }
+}
+
+pub(super) fn exec(name: &str) -> Arc<ExecSpec> {
+    Arc::new(ExecSpec {
+        argv: vec![name.into()],
+        raw: false,
+    })
+}
+
+/// Changes to a job, in the words of the configuration.
+impl JobSpec {
+    pub(super) fn once(mut self, code: Code, source: &str) -> Self {
+        self.when.start = Start::Once(Event::new(code, source));
+        self
+    }
+
+    pub(super) fn each(mut self, code: Code, source: &str) -> Self {
+        self.when.start = Start::Each(Event::new(code, source));
+        self
+    }
+
+    pub(super) fn on_shutdown(self) -> Self {
+        self.once(Code::Shutdown, GLOBAL)
+    }
+
+    pub(super) fn every(mut self, ms: u64) -> Self {
+        self.when.start = Start::Every(Duration::from_millis(ms));
+        self.restarts = Restarts::Unlimited;
+        self.timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn waits_at_most(mut self, ms: u64) -> Self {
+        self.when.timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn restarts(mut self, restarts: u64) -> Self {
+        self.restarts = Restarts::Limited(restarts);
+        self
+    }
+
+    pub(super) fn forever(mut self) -> Self {
+        self.restarts = Restarts::Unlimited;
+        self
+    }
+
+    pub(super) fn timeout(mut self, ms: u64) -> Self {
+        self.timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn stop_timeout(mut self, ms: u64) -> Self {
+        self.stop_timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn checked_every(mut self, interval_ms: u64, timeout_ms: u64) -> Self {
+        self.health = Some(HealthSpec {
+            exec: Some(exec("check")),
+            interval: Duration::from_millis(interval_ms),
+            timeout: Duration::from_millis(timeout_ms),
+        });
+        self
+    }
+
+    pub(super) fn without_exec(mut self) -> Self {
+        self.exec = None;
+        self
+    }
+}
+
+pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
+    Config {
+        consul: None,
+        logging: LoggingSpec::default(),
+        stop_timeout: Duration::from_secs(5),
+        control: ControlSpec {
+            socket: "/run/test.socket".into(),
+        },
+        jobs,
+        watches: Vec::new(),
+        telemetry: None,
+        warnings: Vec::new(),
+    }
+}
+
+/// A live process of the world.
+#[derive(Clone, Debug)]
+struct Process {
+    exec: ExecId,
+    pid: Option<Pid>,
+}
+
+/// The world.
+#[derive(Clone)]
+pub(super) struct Sim {
+    pub(super) supervisor: Supervisor,
+    start: Instant,
+    now: Instant,
+    record: Vec<String>,
+    /// Live processes by `JOB` or `check.JOB`.
+    processes: BTreeMap<String, Process>,
+    next_pid: Pid,
+    /// Processes that do not end on SIGTERM.
+    stubborn: Vec<String>,
+    /// Processes start only when told to.
+    pub(super) manual_starts: bool,
+    facts: VecDeque<Message>,
+    pub(super) environment: BTreeMap<String, Vec<(String, String)>>,
+}
+
+impl Sim {
+    pub(super) fn new(jobs: Vec<JobSpec>) -> Self {
+        Self::with_config(config(jobs))
+    }
+
+    pub(super) fn with_config(config: Config) -> Self {
+        Self::build(config, false)
+    }
+
+    pub(super) fn with_manual_starts(jobs: Vec<JobSpec>) -> Self {
+        Self::build(config(jobs), true)
+    }
+
+    fn build(config: Config, manual_starts: bool) -> Self {
+        let start = Instant::now();
+        let environment: Environment = [("PATH", "/bin"), ("HOME", "/")].into_iter().collect();
+        let identity = Identity {
+            pid: 1,
+            environment,
+        };
+        let mut sim = Self {
+            supervisor: Supervisor::new(start, config, identity),
+            start,
+            now: start,
+            record: Vec::new(),
+            processes: BTreeMap::new(),
+            next_pid: 100,
+            stubborn: Vec::new(),
+            manual_starts,
+            facts: VecDeque::new(),
+            environment: BTreeMap::new(),
+        };
+        sim.settle();
+        sim
+    }
+
+    /// This job's process (or `check.JOB`) does not end on SIGTERM.
+    pub(super) fn ignores_sigterm(&mut self, name: &str) {
+        self.stubborn.push(name.to_owned());
+    }
+
+    pub(super) fn ms(&self) -> u128 {
+        self.now.duration_since(self.start).as_millis()
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.supervisor.is_done()
+    }
+
+    pub(super) fn is_running(&self, name: &str) -> bool {
+        self.processes.contains_key(name)
+    }
+
+    pub(super) fn live(&self) -> Vec<String> {
+        self.processes.keys().cloned().collect()
+    }
+
+    pub(super) fn has_started(&self, name: &str) -> bool {
+        self.processes
+            .get(name)
+            .is_some_and(|process| process.pid.is_some())
+    }
+
+    // Moves.
+
+    pub(super) fn exit(&mut self, name: &str, code: i32) {
+        self.end(name, ExitStatus::Code(code));
+        self.settle();
+    }
+
+    /// A process that was told to start does.
+    pub(super) fn start(&mut self, name: &str) {
+        self.did_start(name);
+        self.settle();
+    }
+
+    /// A process that was told to start cannot.
+    pub(super) fn fail_to_start(&mut self, name: &str) {
+        let process = self
+            .processes
+            .remove(name)
+            .unwrap_or_else(|| panic!("{name} is not starting"));
+        assert!(process.pid.is_none(), "{name} has started");
+        let error = StartError::new("no", &std::io::ErrorKind::NotFound.into());
+        self.facts
+            .push_back(Message::DidFailToStart(process.exec, error));
+        self.settle();
+    }
+
+    pub(super) fn signal(&mut self, signal: Signal) {
+        self.facts.push_back(Message::Signal(signal));
+        self.settle();
+    }
+
+    pub(super) fn send(&mut self, message: Message) {
+        self.facts.push_back(message);
+        self.settle();
+    }
+
+    /// A request and its answer, if it came at once.
+    pub(super) fn request(&mut self, request: Request) -> Option<Reply> {
+        self.ask(request).try_recv().ok()
+    }
+
+    /// A request whose answer comes later.
+    pub(super) fn ask(&mut self, request: Request) -> Receiver<Reply> {
+        let (sender, receiver) = bounded(1);
+        self.facts
+            .push_back(Message::Request(request, ReplyTo::new(sender)));
+        self.settle();
+        receiver
+    }
+
+    /// Lets time pass, deadline by deadline.
+    pub(super) fn advance(&mut self, ms: u64) {
+        let end = self.now + Duration::from_millis(ms);
+        while let Some(deadline) = self.supervisor.next_deadline().filter(|at| *at <= end) {
+            self.now = deadline.max(self.now);
+            self.supervisor.expire(self.now);
+            self.settle();
+        }
+        self.now = end;
+    }
+
+    /// Lets time pass to the next deadline; false if there is none.
+    pub(super) fn advance_to_deadline(&mut self) -> bool {
+        let Some(deadline) = self.supervisor.next_deadline() else {
+            return false;
+        };
+        self.now = deadline.max(self.now);
+        self.supervisor.expire(self.now);
+        self.settle();
+        true
+    }
+
+    // Expectations.
+
+    /// What was done since the last look.
+    pub(super) fn take_record(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.record)
+    }
+
+    /// Asserts what was done since the last look.
+    pub(super) fn expect(&mut self, expected: &str) {
+        let expected: Vec<&str> = expected
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .collect();
+        let record = self.take_record();
+        assert_eq!(record, expected, "\nwas:\n{}\n", record.join("\n"));
+    }
+
+    /// Asserts that the supervisor is done and nothing is left over.
+    pub(super) fn expect_done(&self) {
+        assert!(
+            self.is_done(),
+            "not done at {} ms: {:#?}",
+            self.ms(),
+            self.supervisor
+        );
+        assert_eq!(self.supervisor.next_deadline(), None, "armed timers");
+        assert!(
+            self.processes.is_empty(),
+            "live processes: {:?}",
+            self.processes
+        );
+    }
+
+    // The world's side.
+
+    fn settle(&mut self) {
+        loop {
+            for action in self.supervisor.take_actions() {
+                self.perform(action);
+            }
+            let Some(fact) = self.facts.pop_front() else {
+                return;
+            };
+            self.supervisor.handle(self.now, fact);
+        }
+    }
+
+    fn perform(&mut self, action: Action) {
+        match action {
+            Action::Spawn(spawn) => self.spawn(&spawn),
+            Action::SignalGroup(pid, signal) => self.signal_group(pid, signal),
+            Action::Log(log::Level::Debug, None, text) => {
+                if let Some(event) = text.strip_prefix("event: ") {
+                    self.note("event", event);
+                }
+            }
+            Action::Log(log::Level::Debug, ..) => {}
+            Action::Log(level, _, text) => self.note(&level.to_string().to_lowercase(), &text),
+            Action::ReopenLog => self.note("reopen", "log"),
+            Action::ConfigureLogging(_) => self.note("configure", "logging"),
+            Action::Reply(to, reply) => to.send(reply),
+            Action::LoadConfig(_) => self.note("load", "configuration"),
+        }
+    }
+
+    fn spawn(&mut self, spawn: &Spawn) {
+        let (Label::Job(name) | Label::Check(name)) = &spawn.label;
+        self.note("spawn", name);
+        let process = Process {
+            exec: spawn.exec,
+            pid: None,
+        };
+        let before = self.processes.insert(name.to_string(), process);
+        assert!(
+            before.is_none(),
+            "two processes of {name} at {} ms",
+            self.ms()
+        );
+        let mut environment: Vec<_> = spawn
+            .environment
+            .iter()
+            .map(|(name, value)| {
+                (
+                    name.to_string_lossy().into_owned(),
+                    value.to_string_lossy().into_owned(),
+                )
+            })
+            .collect();
+        environment.extend(
+            spawn
+                .pids
+                .iter()
+                .map(|(name, pid)| (name.to_string(), pid.to_string())),
+        );
+        self.environment.insert(name.to_string(), environment);
+        if !self.manual_starts {
+            let name = name.to_string();
+            self.did_start(&name);
+        }
+    }
+
+    fn did_start(&mut self, name: &str) {
+        let process = self
+            .processes
+            .get_mut(name)
+            .unwrap_or_else(|| panic!("{name} is not starting"));
+        assert!(process.pid.is_none(), "{name} has started");
+        self.next_pid += 1;
+        process.pid = Some(self.next_pid);
+        self.facts
+            .push_back(Message::DidStart(process.exec, self.next_pid));
+    }
+
+    fn signal_group(&mut self, pid: Pid, signal: i32) {
+        let name = self
+            .processes
+            .iter()
+            .find(|(_, process)| process.pid == Some(pid))
+            .map(|(name, _)| name.clone());
+        // A group whose leader is gone gets SIGKILL for its leftovers, no more.
+        let Some(name) = name else {
+            assert_eq!(signal, libc::SIGKILL, "signal {signal} to a dead process");
+            return;
+        };
+        let verb = if signal == libc::SIGKILL {
+            "kill"
+        } else {
+            "terminate"
+        };
+        self.note(verb, &name);
+        if signal == libc::SIGKILL || !self.stubborn.contains(&name) {
+            self.end(&name, ExitStatus::Signal(signal));
+        }
+    }
+
+    fn end(&mut self, name: &str, status: ExitStatus) {
+        let process = self
+            .processes
+            .remove(name)
+            .unwrap_or_else(|| panic!("{name} is not alive"));
+        assert!(process.pid.is_some(), "{name} has not started");
+        self.facts.push_back(Message::DidExit(process.exec, status));
+    }
+
+    fn note(&mut self, verb: &str, subject: &str) {
+        self.record.push(format!("{} {verb} {subject}", self.ms()));
+    }
+}

@@ -1,0 +1,288 @@
+//! Every short schedule of small worlds: whatever happens in whatever order,
+//! the supervisor keeps its promises.
+//!
+//! A schedule is a sequence of moves of the world (a process starts, fails to
+//! start, exits; a deadline passes; signals; maintenance). After the last one
+//! the supervisor is told to shut down, in a world that obeys and in one that
+//! ignores SIGTERM.
+
+use std::collections::BTreeMap;
+
+use super::sim::{Sim, job};
+use crate::config::JobSpec;
+use crate::control::api::Request;
+use crate::event::{Code, GLOBAL};
+use crate::message::Signal;
+
+/// One move of the world.
+#[derive(Clone, Debug)]
+enum Move {
+    Start(String),
+    FailToStart(String),
+    Exit(String, i32),
+    Deadline,
+    Hangup,
+    Maintenance(bool),
+    Terminate,
+}
+
+/// What is known of one job from the record.
+#[derive(Clone, Debug, Default)]
+struct Entry {
+    runs: u32,
+    stopping: u32,
+    stopped: u32,
+}
+
+/// A world and what its record has shown so far.
+#[derive(Clone)]
+struct World {
+    sim: Sim,
+    entries: BTreeMap<String, Entry>,
+    hangups: u32,
+    maintenance: bool,
+    terminated: bool,
+    /// The grace time after SIGKILL passed before everything had ended.
+    gave_up: bool,
+    moves: Vec<Move>,
+}
+
+impl World {
+    fn new(jobs: Vec<JobSpec>) -> Self {
+        let entries = jobs
+            .iter()
+            .map(|job| (job.name.to_string(), Entry::default()))
+            .collect();
+        let sim = Sim::with_manual_starts(jobs);
+        let mut world = Self {
+            sim,
+            entries,
+            hangups: 0,
+            maintenance: false,
+            terminated: false,
+            gave_up: false,
+            moves: Vec::new(),
+        };
+        world.check();
+        world
+    }
+
+    fn possible(&self) -> Vec<Move> {
+        let mut moves = Vec::new();
+        for name in self.sim.live() {
+            if self.sim.has_started(&name) {
+                moves.extend([Move::Exit(name.clone(), 0), Move::Exit(name, 1)]);
+            } else {
+                moves.extend([Move::Start(name.clone()), Move::FailToStart(name)]);
+            }
+        }
+        if self.sim.supervisor.next_deadline().is_some() {
+            moves.push(Move::Deadline);
+        }
+        if self.hangups < 2 && !self.terminated {
+            moves.push(Move::Hangup);
+        }
+        if !self.maintenance {
+            moves.push(Move::Maintenance(true));
+        } else {
+            moves.push(Move::Maintenance(false));
+        }
+        moves.push(Move::Terminate);
+        moves
+    }
+
+    fn make(&mut self, next: &Move) {
+        self.moves.push(next.clone());
+        match next {
+            Move::Start(name) => self.sim.start(name),
+            Move::FailToStart(name) => self.sim.fail_to_start(name),
+            Move::Exit(name, code) => self.sim.exit(name, *code),
+            Move::Deadline => assert!(self.sim.advance_to_deadline()),
+            Move::Hangup => {
+                self.hangups += 1;
+                self.sim.signal(Signal::Hangup);
+            }
+            Move::Maintenance(wanted) => {
+                self.maintenance = *wanted;
+                assert!(self.sim.request(Request::Maintenance(*wanted)).is_some());
+            }
+            Move::Terminate => {
+                self.terminated = true;
+                self.sim.signal(Signal::Terminate);
+            }
+        }
+        self.check();
+    }
+
+    /// Each job stops once, before it has stopped, and never runs after that.
+    /// (That no two runs of a job overlap is the simulation's own assertion.)
+    fn check(&mut self) {
+        for line in self.sim.take_record() {
+            let fact = line.split_once(' ').map_or("", |(_, fact)| fact);
+            let stopping = fact
+                .strip_prefix("event {Stopping, ")
+                .map(|rest| (rest, true));
+            let stopped = fact
+                .strip_prefix("event {Stopped, ")
+                .map(|rest| (rest, false));
+            self.gave_up |= fact.starts_with("error leaving processes behind");
+            if let Some((name, is_stopping)) = stopping.or(stopped) {
+                let entry = self.entries.get_mut(name.trim_end_matches('}')).unwrap();
+                entry.stopping += u32::from(is_stopping);
+                entry.stopped += u32::from(!is_stopping);
+                assert!(
+                    entry.stopping == 1 && entry.stopped <= 1,
+                    "{line}: {:?}",
+                    self.moves
+                );
+            } else if let Some(entry) = fact
+                .strip_prefix("spawn ")
+                .and_then(|name| self.entries.get_mut(name))
+            {
+                entry.runs += 1;
+                assert_eq!(
+                    entry.stopping, 0,
+                    "{line} after it was stopping: {:?}",
+                    self.moves
+                );
+            }
+        }
+    }
+
+    /// Every SIGHUP leads to one run of the job that runs at each.
+    fn check_no_event_is_lost(mut self) {
+        if self.terminated || self.sim.is_done() || !self.entries.contains_key("hup") {
+            return;
+        }
+        while self.sim.is_running("hup") {
+            if self.sim.has_started("hup") {
+                self.make(&Move::Exit("hup".to_owned(), 0));
+            } else {
+                self.make(&Move::Start("hup".to_owned()));
+            }
+        }
+        if self.entries["hup"].stopping == 0 {
+            assert_eq!(self.entries["hup"].runs, self.hangups, "{:?}", self.moves);
+        }
+    }
+
+    /// Told to shut down, a world in which everything starts and exits as it
+    /// should is done without any time passing.
+    fn check_obedient_end(mut self) {
+        let before = self.sim.ms();
+        if !self.sim.is_done() && !self.terminated {
+            self.make(&Move::Terminate);
+        }
+        while let Some(name) = self.sim.live().first().cloned().filter(|_| !self.gave_up) {
+            if self.sim.has_started(&name) {
+                self.make(&Move::Exit(name, 0));
+            } else {
+                self.make(&Move::Start(name));
+            }
+        }
+        assert_eq!(self.sim.ms(), before, "{:?}", self.moves);
+        self.check_done();
+    }
+
+    /// Told to shut down, a world that ignores it is done when the grace time
+    /// is over, and no later than SIGKILL takes.
+    fn check_stubborn_end(mut self) {
+        for name in self.entries.keys().cloned().collect::<Vec<_>>() {
+            self.sim.ignores_sigterm(&name);
+            self.sim.ignores_sigterm(&format!("check.{name}"));
+        }
+        let before = self.sim.ms();
+        if !self.sim.is_done() && !self.terminated {
+            self.make(&Move::Terminate);
+        }
+        while !self.sim.is_done() {
+            match self
+                .sim
+                .live()
+                .iter()
+                .find(|name| !self.sim.has_started(name))
+            {
+                Some(name) => self.make(&Move::Start(name.clone())),
+                None => self.make(&Move::Deadline),
+            }
+        }
+        assert!(self.sim.ms() - before <= 5500, "{:?}", self.moves);
+        self.check_done();
+    }
+
+    fn check_done(&self) {
+        if self.gave_up {
+            assert!(self.sim.is_done(), "{:?}", self.moves);
+            return;
+        }
+        self.sim.expect_done();
+        for (name, entry) in &self.entries {
+            assert_eq!(
+                (entry.stopping, entry.stopped),
+                (1, 1),
+                "{name}: {:?}",
+                self.moves
+            );
+        }
+    }
+}
+
+/// Walks every schedule of at most `depth` moves; returns how many there are.
+fn walk(world: &World, depth: u32) -> u32 {
+    if depth == 0 || world.sim.is_done() {
+        world.clone().check_no_event_is_lost();
+        world.clone().check_obedient_end();
+        world.clone().check_stubborn_end();
+        return 1;
+    }
+    let mut schedules = 0;
+    for next in world.possible() {
+        let mut world = world.clone();
+        world.make(&next);
+        schedules += walk(&world, depth - 1);
+    }
+    schedules
+}
+
+#[test]
+fn every_short_schedule_of_small_worlds_keeps_the_promises() {
+    let worlds = [
+        vec![
+            job("a").restarts(1).timeout(300),
+            job("b").once(Code::ExitFailed, "a"),
+        ],
+        vec![
+            job("a").checked_every(1000, 700).forever(),
+            job("hup").each(Code::Signal, "SIGHUP"),
+        ],
+        vec![
+            job("a").timeout(900),
+            job("pre").once(Code::Stopping, "a").timeout(400),
+            job("post").once(Code::Stopped, "a"),
+        ],
+        vec![
+            job("tick").every(200),
+            job("b").once(Code::ExitFailed, "tick").waits_at_most(500),
+        ],
+        vec![
+            job("a").checked_every(1000, 2000),
+            job("b").each(Code::Unhealthy, "a"),
+            job("last").once(Code::Shutdown, GLOBAL),
+        ],
+        vec![
+            job("a").once(Code::Stopped, "b").stop_timeout(100),
+            job("b").once(Code::Stopping, "a"),
+            job("m").each(Code::EnterMaintenance, GLOBAL),
+        ],
+        vec![
+            job("hup").each(Code::Signal, "SIGHUP").timeout(250),
+            job("b").each(Code::ExitFailed, "hup"),
+        ],
+    ];
+    let schedules: u32 = worlds
+        .into_iter()
+        .map(|jobs| walk(&World::new(jobs), 6))
+        .sum();
+    println!("{schedules} schedules");
+    assert!(schedules >= 100_000, "only {schedules} schedules");
+}
