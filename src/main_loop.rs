@@ -42,6 +42,7 @@ impl MainLoop {
         supervisor: Supervisor,
         inbox: Receiver<Message>,
         sender: Sender<Message>,
+        log: Log,
         load: Load,
     ) -> Self {
         Self {
@@ -49,6 +50,7 @@ impl MainLoop {
             inbox,
             sender,
             children: Children::default(),
+            log,
             load,
         }
     }
@@ -129,7 +131,9 @@ impl MainLoop {
                         log::error!("cannot send signal {signal} to process group {pid}: {error}");
                     }
                 }
-                Action::Log(level, label, text) => self.log.entry(level, label.as_ref(), None, &text),
+                Action::Log(level, label, text) => {
+                    self.log.entry(level, label.as_ref(), None, &text);
+                }
                 Action::ReopenLog => self.log.reopen(),
                 Action::ConfigureLogging(spec) => self.log.configure(&spec),
                 Action::Reply(to, reply) => to.send(reply),

@@ -28,18 +28,6 @@ pub(super) enum Status {
     Maintenance,
 }
 
-impl Status {
-    /// The word for it.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Unknown => "unknown",
-            Self::Healthy => "healthy",
-            Self::Unhealthy => "unhealthy",
-            Self::Maintenance => "maintenance",
-        }
-    }
-}
-
 /// A check in flight.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
@@ -76,11 +64,6 @@ impl Health {
             wanted: false,
             check: None,
         }
-    }
-
-    /// What is known now.
-    pub(super) fn status(&self) -> Status {
-        self.status
     }
 
     /// Whether `exec` is the check in flight.

@@ -1,0 +1,118 @@
+//! The way of a job to its completion: announced, waited for, terminated,
+//! stopped (SPEC §5).
+
+use std::collections::BTreeSet;
+
+use log::Level;
+
+use super::{Job, State, Step};
+use crate::event::Code;
+use crate::supervisor::JobId;
+use crate::supervisor::effects::{Effects, Phase};
+use crate::supervisor::timers::Timer;
+
+impl Job {
+    /// The job is told to complete, or has nothing left to do.
+    pub(in crate::supervisor) fn complete(&mut self, fx: &mut Effects) {
+        if self.is_stopping() {
+            return;
+        }
+        let run = match std::mem::replace(&mut self.state, State::Waiting) {
+            State::Running(run) => Some(run),
+            _ => None,
+        };
+        self.state = State::Stopping(run, Step::Announced);
+        fx.timers.cancel(Timer::When(self.id));
+        fx.timers.cancel(Timer::Tick(self.id));
+        if let Some(health) = &mut self.health {
+            health.end(fx);
+        }
+        fx.publish(Code::Stopping, &self.spec.name);
+    }
+
+    /// Every job has seen that this one is stopping; these run because of it
+    /// and come first.
+    pub(in crate::supervisor) fn wait_for_hooks(
+        &mut self,
+        hooks: BTreeSet<JobId>,
+        fx: &mut Effects,
+    ) {
+        let State::Stopping(_, step @ Step::Announced) = &mut self.state else {
+            return;
+        };
+        if hooks.is_empty() || fx.phase >= Phase::Killing {
+            self.terminate(fx);
+            return;
+        }
+        *step = Step::Hooks(hooks);
+        if let Some(timeout) = self.spec.stop_timeout {
+            fx.set_timer(Timer::Hooks(self.id), timeout);
+        }
+    }
+
+    /// A stop hook of this or another job completed.
+    pub(in crate::supervisor) fn hook_completed(&mut self, hook: JobId, fx: &mut Effects) {
+        let State::Stopping(_, Step::Hooks(hooks)) = &mut self.state else {
+            return;
+        };
+        if hooks.remove(&hook) && hooks.is_empty() {
+            self.terminate(fx);
+        }
+    }
+
+    /// The stop hooks have had their time.
+    pub(in crate::supervisor) fn on_hooks_timeout(&mut self, fx: &mut Effects) {
+        let text = format!(
+            "{} does not wait any longer for the jobs that run before it stops",
+            self.spec.name
+        );
+        fx.log(Level::Warn, Some(&self.label), text);
+        self.terminate(fx);
+    }
+
+    /// The process was told to terminate and has had its time.
+    pub(in crate::supervisor) fn on_kill_timeout(&mut self, fx: &mut Effects) {
+        let text = format!(
+            "{} did not terminate within {:?}, killing it",
+            self.spec.name, fx.stop_timeout
+        );
+        fx.log(Level::Warn, Some(&self.label), text);
+        self.kill(fx);
+    }
+
+    /// The grace time is over: whatever is left of the job gets SIGKILL.
+    pub(in crate::supervisor) fn kill(&mut self, fx: &mut Effects) {
+        match &mut self.state {
+            State::Stopping(Some(run), Step::Terminating) => run.send(libc::SIGKILL, fx),
+            State::Stopping(_, Step::Hooks(_)) => self.terminate(fx),
+            _ => self.complete(fx),
+        }
+    }
+
+    fn terminate(&mut self, fx: &mut Effects) {
+        fx.timers.cancel(Timer::Hooks(self.id));
+        let State::Stopping(run, step) = &mut self.state else {
+            return;
+        };
+        let Some(run) = run else {
+            self.finish(fx);
+            return;
+        };
+        *step = Step::Terminating;
+        if fx.phase >= Phase::Killing {
+            run.send(libc::SIGKILL, fx);
+            return;
+        }
+        run.send(libc::SIGTERM, fx);
+        // During shutdown the one deadline of all jobs comes no later.
+        if fx.phase == Phase::Running {
+            fx.set_timer(Timer::Kill(self.id), fx.stop_timeout);
+        }
+    }
+
+    pub(super) fn finish(&mut self, fx: &mut Effects) {
+        self.state = State::Complete;
+        fx.came_to_rest = true;
+        fx.publish(Code::Stopped, &self.spec.name);
+    }
+}

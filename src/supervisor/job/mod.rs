@@ -1,0 +1,249 @@
+//! One job: its runs, one after the other, and its way to completion (SPEC §5).
+//!
+//! A job sees only its own inputs, each a method named for what happened, and
+//! answers through [`Effects`]. What concerns several jobs (who is subscribed to
+//! an event, who must complete before whom) is the supervisor's. Its runs are in
+//! [`run`], its way to completion in [`completion`].
+
+mod completion;
+mod run;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+use log::Level;
+
+use super::JobId;
+use super::effects::Effects;
+use super::health::Health;
+use super::timers::Timer;
+use crate::config::{JobSpec, Restarts, Start};
+use crate::event::Code;
+use crate::message::{Label, Pid};
+use run::Run;
+
+/// Where a job is in its life.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+enum State {
+    /// For its `when`.
+    Waiting,
+    /// A process of it is starting or alive.
+    Running(Run),
+    /// It has started and has no command: it is only checked and advertised.
+    Present,
+    /// Between two runs, for the next event or tick.
+    Idle,
+    /// On its way to completion, perhaps with a process still alive.
+    Stopping(Option<Run>, Step),
+    /// Nothing of it is alive, and nothing will start.
+    Complete,
+}
+
+/// How far a completing job is.
+#[derive(Debug, PartialEq)]
+#[cfg_attr(test, derive(Clone))]
+enum Step {
+    /// `stopping` is published; not every job has seen it yet.
+    Announced,
+    /// It waits for these stop hooks to complete.
+    Hooks(BTreeSet<JobId>),
+    /// Its process was told to terminate.
+    Terminating,
+}
+
+/// One job.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Job {
+    id: JobId,
+    spec: JobSpec,
+    label: Label,
+    pid_variable: Arc<str>,
+    state: State,
+    restarts_left: Restarts,
+    /// Runs that events or a tick asked for while one was alive.
+    owed: u64,
+    health: Option<Health>,
+}
+
+impl Job {
+    pub(super) fn new(id: JobId, spec: JobSpec) -> Self {
+        let health = spec
+            .health
+            .clone()
+            .map(|health| Health::new(id, &spec.name, health));
+        Self {
+            id,
+            label: Label::Job(Arc::clone(&spec.name)),
+            pid_variable: pid_variable(&spec.name),
+            state: State::Waiting,
+            restarts_left: spec.restarts,
+            owed: 0,
+            health,
+            spec,
+        }
+    }
+
+    /// The name of the job, which is the source of its events.
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.spec.name
+    }
+
+    /// What starts the job.
+    pub(super) fn start(&self) -> &Start {
+        &self.spec.when.start
+    }
+
+    /// Whether the job runs because something ends: only such a job may start
+    /// during shutdown, and it keeps nothing up while it waits.
+    pub(super) fn is_stop_hook(&self) -> bool {
+        match &self.spec.when.start {
+            Start::Once(event) | Start::Each(event) => {
+                matches!(event.code, Code::Stopping | Code::Stopped | Code::Shutdown)
+            }
+            Start::Every(_) => false,
+        }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.state, State::Complete)
+    }
+
+    /// Whether the job has completed or has begun to.
+    pub(super) fn is_stopping(&self) -> bool {
+        matches!(self.state, State::Stopping(..) | State::Complete)
+    }
+
+    /// Whether nothing of the job is alive and it only waits for its event.
+    pub(super) fn is_dormant(&self) -> bool {
+        matches!(self.state, State::Waiting | State::Idle)
+    }
+
+    /// The process of the live run, if it has started.
+    pub(super) fn pid(&self) -> Option<Pid> {
+        match &self.state {
+            State::Running(run) | State::Stopping(Some(run), _) => run.pid,
+            _ => None,
+        }
+    }
+
+    // What happens to a job that is to run.
+
+    /// The job is subscribed: from now on it waits for its event.
+    pub(super) fn did_subscribe(&mut self, fx: &mut Effects) {
+        if let Some(timeout) = self.spec.when.timeout {
+            fx.set_timer(Timer::When(self.id), timeout);
+        }
+    }
+
+    /// An event came that starts the job.
+    pub(super) fn on_start_event(&mut self, fx: &mut Effects) {
+        if !self.may_start(fx) {
+            return;
+        }
+        match (&self.state, &self.spec.when.start) {
+            (State::Waiting, Start::Every(interval)) => {
+                fx.set_timer(Timer::Tick(self.id), *interval);
+                self.run(fx);
+            }
+            (State::Waiting, _) => {
+                fx.timers.cancel(Timer::When(self.id));
+                self.run(fx);
+            }
+            (State::Idle, Start::Each(_)) => self.run(fx),
+            (State::Running(_), Start::Each(_)) => self.owed += 1,
+            _ => {}
+        }
+    }
+
+    /// No event came that starts the job.
+    pub(super) fn on_when_timeout(&mut self, fx: &mut Effects) {
+        fx.log(
+            Level::Warn,
+            Some(&self.label),
+            format!("{} gave up waiting to start", self.spec.name),
+        );
+        fx.publish(Code::TimerExpired, &self.spec.name);
+        self.complete(fx);
+    }
+
+    /// The next run of a periodic job is due.
+    pub(super) fn on_tick(&mut self, deadline: Instant, fx: &mut Effects) {
+        let Start::Every(interval) = self.spec.when.start else {
+            return;
+        };
+        fx.next_beat(Timer::Tick(self.id), deadline, interval);
+        if matches!(self.state, State::Running(_) | State::Idle) {
+            self.owed = 1;
+        }
+        if matches!(self.state, State::Idle) && self.is_due_again(fx) {
+            self.run(fx);
+        }
+    }
+
+    /// The run has taken longer than the job allows.
+    pub(super) fn on_run_timeout(&mut self, fx: &mut Effects) {
+        let (State::Running(run) | State::Stopping(Some(run), _)) = &mut self.state else {
+            return;
+        };
+        let timeout = self.spec.timeout.unwrap_or_default();
+        fx.log(
+            Level::Error,
+            Some(&self.label),
+            format!("{} timed out after {timeout:?}, killing it", self.spec.name),
+        );
+        run.timed_out = true;
+        run.send(libc::SIGKILL, fx);
+    }
+
+    /// The next health check is due.
+    pub(super) fn on_check_tick(&mut self, deadline: Instant, fx: &mut Effects) {
+        if let Some(health) = &mut self.health {
+            health.on_tick(deadline, fx);
+        }
+    }
+
+    /// The health check has taken longer than it may.
+    pub(super) fn on_check_timeout(&mut self, fx: &mut Effects) {
+        if let Some(health) = &mut self.health {
+            health.on_timeout(fx);
+        }
+    }
+
+    // Maintenance mode.
+
+    pub(super) fn enter_maintenance(&mut self, fx: &mut Effects) {
+        if let Some(health) = &mut self.health {
+            health.pause(fx);
+        }
+    }
+
+    pub(super) fn exit_maintenance(&mut self, fx: &mut Effects) {
+        if let Some(health) = &mut self.health {
+            health.resume(fx);
+        }
+    }
+
+    fn begin_checks(&mut self, fx: &mut Effects) {
+        if let Some(health) = &mut self.health {
+            health.begin(fx);
+        }
+    }
+}
+
+/// `CONTAINERPILOT_{JOB}_PID`: the name in upper case, each run of other
+/// characters than letters and digits as one `_` (SPEC §5).
+fn pid_variable(name: &str) -> Arc<str> {
+    let mut variable = String::from("CONTAINERPILOT_");
+    for c in name.chars() {
+        if c.is_ascii_alphanumeric() {
+            variable.push(c.to_ascii_uppercase());
+        } else if !variable.ends_with('_') || variable.len() == "CONTAINERPILOT_".len() {
+            variable.push('_');
+        }
+    }
+    variable.push_str("_PID");
+    variable.into()
+}

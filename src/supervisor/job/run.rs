@@ -1,0 +1,209 @@
+//! The runs of a job: one process after the other, never two at a time.
+
+use log::Level;
+
+use super::{Job, State, Step};
+use crate::config::{Restarts, Start};
+use crate::event::Code;
+use crate::message::{ExecId, ExitStatus, Pid, StartError};
+use crate::supervisor::effects::{Effects, Phase};
+use crate::supervisor::timers::Timer;
+
+/// One execution of the job's command.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Run {
+    exec: ExecId,
+    /// Unknown until the process has started.
+    pub(super) pid: Option<Pid>,
+    /// Sent before the process had started: it is passed on as soon as it has.
+    signal: Option<i32>,
+    pub(super) timed_out: bool,
+}
+
+impl Run {
+    pub(super) fn send(&mut self, signal: i32, fx: &mut Effects) {
+        match self.pid {
+            Some(pid) => fx.signal(pid, signal),
+            None => self.signal = Some(signal),
+        }
+    }
+}
+
+impl Job {
+    /// An execution of this job runs.
+    pub(in crate::supervisor) fn did_start(&mut self, exec: ExecId, pid: Pid, fx: &mut Effects) {
+        if let Some(health) = self.health.as_mut().filter(|health| health.owns(exec)) {
+            health.did_start(pid, fx);
+            return;
+        }
+        let Some(run) = self.live_run(exec) else {
+            return;
+        };
+        run.pid = Some(pid);
+        if let Some(signal) = run.signal.take() {
+            fx.signal(pid, signal);
+        }
+        fx.set_running(self.id, &self.pid_variable, Some(pid));
+        fx.log(
+            Level::Debug,
+            Some(&self.label),
+            format!("{} started with pid {pid}", self.spec.name),
+        );
+        if matches!(self.state, State::Running(_)) {
+            self.begin_checks(fx);
+        }
+    }
+
+    /// An execution of this job could not be started.
+    pub(in crate::supervisor) fn did_fail_to_start(
+        &mut self,
+        exec: ExecId,
+        error: &StartError,
+        fx: &mut Effects,
+    ) {
+        if let Some(health) = self.health.as_mut().filter(|health| health.owns(exec)) {
+            health.did_fail_to_start(error, fx);
+            return;
+        }
+        if self.live_run(exec).is_some() {
+            let text = format!("{} could not be started: {error}", self.spec.name);
+            fx.log(Level::Error, Some(&self.label), text);
+            self.run_ended(false, fx);
+        }
+    }
+
+    /// The process of an execution of this job ended. It is not reaped before
+    /// the actions of this turn are carried out, so that its process group can
+    /// still be signalled without fear of a recycled pid.
+    pub(in crate::supervisor) fn did_exit(
+        &mut self,
+        exec: ExecId,
+        status: ExitStatus,
+        fx: &mut Effects,
+    ) {
+        if let Some(health) = self.health.as_mut().filter(|health| health.owns(exec)) {
+            health.did_exit(status, fx);
+            return;
+        }
+        let Some(run) = self.live_run(exec) else {
+            return;
+        };
+        let (pid, timed_out) = (run.pid, run.timed_out);
+        let success = status.is_success() && !timed_out;
+        let expected =
+            success || timed_out || matches!(self.state, State::Stopping(_, Step::Terminating));
+        let level = if expected { Level::Debug } else { Level::Error };
+        fx.log(
+            level,
+            Some(&self.label),
+            format!("{} {status}", self.spec.name),
+        );
+        self.run_ended(success, fx);
+        if let Some(pid) = pid.filter(|_| self.is_stopping()) {
+            fx.signal(pid, libc::SIGKILL);
+        }
+    }
+
+    /// The live run, if that is what `exec` is.
+    fn live_run(&mut self, exec: ExecId) -> Option<&mut Run> {
+        match &mut self.state {
+            State::Running(run) | State::Stopping(Some(run), _) if run.exec == exec => Some(run),
+            _ => None,
+        }
+    }
+
+    pub(super) fn may_start(&self, fx: &Effects) -> bool {
+        match fx.phase {
+            Phase::Running => true,
+            Phase::Withdrawing | Phase::Stopping => self.is_stop_hook(),
+            Phase::Killing | Phase::Done => false,
+        }
+    }
+
+    pub(super) fn run(&mut self, fx: &mut Effects) {
+        let Some(command) = self.spec.exec.clone() else {
+            self.state = State::Present;
+            self.begin_checks(fx);
+            return;
+        };
+        let exec = fx.spawn(self.id, &command, self.label.clone());
+        self.state = State::Running(Run {
+            exec,
+            pid: None,
+            signal: None,
+            timed_out: false,
+        });
+        if let Some(timeout) = self.spec.timeout {
+            fx.set_timer(Timer::Run(self.id), timeout);
+        }
+    }
+
+    fn run_ended(&mut self, success: bool, fx: &mut Effects) {
+        fx.timers.cancel(Timer::Run(self.id));
+        fx.timers.cancel(Timer::Kill(self.id));
+        fx.set_running(self.id, &self.pid_variable, None);
+        fx.publish(
+            if success {
+                Code::ExitSuccess
+            } else {
+                Code::ExitFailed
+            },
+            &self.spec.name,
+        );
+        match &mut self.state {
+            State::Running(_) => self.after_run(fx),
+            State::Stopping(run, Step::Terminating) => {
+                *run = None;
+                self.finish(fx);
+            }
+            State::Stopping(run, _) => *run = None,
+            State::Waiting | State::Present | State::Idle | State::Complete => {}
+        }
+    }
+
+    /// What follows a run: another one, a pause, or completion.
+    fn after_run(&mut self, fx: &mut Effects) {
+        self.state = State::Idle;
+        if self.is_due_again(fx) {
+            self.run(fx);
+        } else if self.has_starts_left() {
+            fx.came_to_rest = true;
+        } else {
+            self.complete(fx);
+        }
+    }
+
+    /// Whether the next run follows at once: a restart, or one that is owed.
+    pub(super) fn is_due_again(&mut self, fx: &Effects) -> bool {
+        if matches!(self.spec.when.start, Start::Every(_)) {
+            return std::mem::take(&mut self.owed) > 0 && self.take_restart();
+        }
+        if fx.phase == Phase::Running && self.take_restart() {
+            return true;
+        }
+        let owed = self.owed > 0 && self.may_start(fx);
+        self.owed -= u64::from(owed);
+        owed
+    }
+
+    /// Whether an event or a tick can still start a run.
+    fn has_starts_left(&self) -> bool {
+        match self.spec.when.start {
+            Start::Every(_) => self.restarts_left != Restarts::Limited(0),
+            Start::Each(_) => true,
+            Start::Once(_) => false,
+        }
+    }
+
+    fn take_restart(&mut self) -> bool {
+        match &mut self.restarts_left {
+            Restarts::Unlimited => true,
+            Restarts::Limited(0) => false,
+            Restarts::Limited(left) => {
+                *left -= 1;
+                true
+            }
+        }
+    }
+}
