@@ -1,5 +1,6 @@
 //! ContainerPilot: an init and process supervisor.
 
+pub mod cli;
 pub mod client;
 pub mod config;
 pub mod control;

@@ -1,0 +1,205 @@
+//! The command line (SPEC §2): arguments in, an [`Invocation`] or what is wrong
+//! with them out.
+//!
+//! Pure: it looks at no environment variable and no file. The flags are those
+//! of the original, in Go's syntax; one table describes them all.
+
+mod arguments;
+mod flags;
+
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use arguments::{Normal, normalise};
+use flags::{FLAGS, Flag, Role, Takes};
+
+pub use flags::usage;
+
+/// What the program was called for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Invocation {
+    /// To run the jobs of a configuration file.
+    Supervise {
+        /// `-config`
+        config: Option<PathBuf>,
+        /// Arguments that are no flags. The original took no notice of them
+        /// either; a container's image may well add some.
+        ignored: Vec<OsString>,
+    },
+    /// To render the template of a configuration file.
+    Template {
+        /// `-config`
+        config: Option<PathBuf>,
+        /// `-out`, if it is not `-`.
+        out: Option<PathBuf>,
+    },
+    /// To tell its version.
+    Version,
+    /// To tell its flags.
+    Help,
+    /// To ask a running supervisor, one thing after the other.
+    Client {
+        /// `-config`
+        config: Option<PathBuf>,
+        /// `-socket`
+        socket: Option<PathBuf>,
+        /// The subcommands in the order in which they were first given.
+        tasks: Vec<Subcommand>,
+    },
+}
+
+/// One thing to ask a running supervisor for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subcommand {
+    /// The flag as messages name it: `-ping`.
+    pub flag: &'static str,
+    /// What to ask for.
+    pub task: Task,
+}
+
+/// What can be asked of a running supervisor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// `-ping`
+    Ping,
+    /// `-reload`
+    Reload,
+    /// `-maintenance enable` (`true`) or `disable`.
+    Maintenance(bool),
+    /// `-putenv`: set each variable, or clear it where there is no value.
+    PutEnv(Vec<(String, Option<String>)>),
+    /// `-putmetric`: push each value, which is sent as it is written.
+    PutMetric(Vec<(String, String)>),
+}
+
+/// What is wrong with the arguments, in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UsageError(String);
+
+impl fmt::Display for UsageError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for UsageError {}
+
+/// Reads the arguments, without the program's name.
+///
+/// `-help`, `-version` and `-template` win over everything else, in this order.
+/// Otherwise all subcommands that were given are carried out.
+///
+/// # Errors
+/// A flag that does not exist, a value that is missing or wrong, and arguments
+/// that would be without effect.
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
+    let Normal { tokens, rest, help } = normalise(arguments)?;
+    if help {
+        return Ok(Invocation::Help);
+    }
+    let order = tokens.clone();
+    let mut given = Given(pico_args::Arguments::from_vec(tokens));
+    let config = given.path("--config")?;
+    let out = given.path("--out")?.filter(|path| path.as_os_str() != "-");
+    let socket = given.path("--socket")?;
+    let is_template = given.0.contains("--template");
+    let tasks = given.tasks(&order)?;
+    if given.0.contains("--version") {
+        return Ok(Invocation::Version);
+    }
+    if is_template {
+        return refuse_rest(&rest).map(|()| Invocation::Template { config, out });
+    }
+    if out.is_some() {
+        return Err(UsageError("-out is of use with -template only".to_owned()));
+    }
+    if !tasks.is_empty() {
+        return refuse_rest(&rest).map(|()| Invocation::Client {
+            config,
+            socket,
+            tasks,
+        });
+    }
+    if socket.is_some() {
+        return Err(UsageError(
+            "-socket is of use with a subcommand only; a supervisor listens where its configuration says"
+                .to_owned(),
+        ));
+    }
+    Ok(Invocation::Supervise {
+        config,
+        ignored: rest,
+    })
+}
+
+/// Arguments behind the flags have no meaning for a subcommand, and most likely
+/// belong to one: `-putenv A=1 B=2`.
+fn refuse_rest(rest: &[OsString]) -> Result<(), UsageError> {
+    rest.first().map_or(Ok(()), |argument| {
+        let argument = argument.to_string_lossy();
+        Err(UsageError(format!("unexpected argument: {argument}")))
+    })
+}
+
+/// The flags that were given.
+struct Given(pico_args::Arguments);
+
+impl Given {
+    /// The values of a flag in their order.
+    fn values(&mut self, key: &'static str) -> Result<Vec<OsString>, UsageError> {
+        let value = |token: &OsStr| -> Result<OsString, Infallible> {
+            let bytes = token.as_bytes();
+            Ok(OsStr::from_bytes(bytes.strip_prefix(b"=").unwrap_or(bytes)).to_owned())
+        };
+        self.0
+            .values_from_os_str(key, value)
+            .map_err(|error| UsageError(error.to_string()))
+    }
+
+    /// The last path that was given; an empty one is none, as in the original.
+    fn path(&mut self, key: &'static str) -> Result<Option<PathBuf>, UsageError> {
+        let last = self.values(key)?.pop().map(PathBuf::from);
+        Ok(last.filter(|path| !path.as_os_str().is_empty()))
+    }
+
+    /// The subcommands in the order of `tokens`.
+    fn tasks(&mut self, tokens: &[OsString]) -> Result<Vec<Subcommand>, UsageError> {
+        let mut found = Vec::new();
+        for flag in FLAGS {
+            let Role::Ask(make) = flag.role else { continue };
+            let Some(position) = tokens.iter().position(|token| token == flag.key) else {
+                continue;
+            };
+            let task = make(&self.texts(flag)?).map_err(|cause| invalid(flag, &cause))?;
+            let flag = flag.name();
+            found.push((position, Subcommand { flag, task }));
+        }
+        found.sort_by_key(|(position, _)| *position);
+        Ok(found.into_iter().map(|(_, task)| task).collect())
+    }
+
+    /// The values of a flag that takes text.
+    fn texts(&mut self, flag: &Flag) -> Result<Vec<String>, UsageError> {
+        if flag.takes == Takes::Nothing {
+            self.0.contains(flag.key);
+            return Ok(Vec::new());
+        }
+        let values = self.values(flag.key)?.into_iter();
+        let texts = values.map(|value| {
+            value
+                .into_string()
+                .map_err(|value| invalid(flag, &format!("{value:?} is no UTF-8")))
+        });
+        texts.collect()
+    }
+}
+
+fn invalid(flag: &Flag, cause: &str) -> UsageError {
+    UsageError(format!("invalid value for {}: {cause}", flag.name()))
+}
+
+#[cfg(test)]
+mod tests;

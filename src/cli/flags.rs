@@ -1,0 +1,185 @@
+//! The flags: how each is written, what it is for, and what it asks for.
+//!
+//! The one table behind the parser, `-help` and the manual. A further
+//! subcommand is one more row, and one more [`Task`] for it to make.
+
+use super::Task;
+
+/// One flag.
+#[derive(Debug)]
+pub(super) struct Flag {
+    /// How it is written in full, `--config`; any number of dashes from one to
+    /// two will do.
+    pub(super) key: &'static str,
+    /// What follows it.
+    pub(super) takes: Takes,
+    /// What it does to the invocation.
+    pub(super) role: Role,
+    /// What `-help` says, one element a line.
+    help: &'static [&'static str],
+}
+
+/// What follows a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// Nothing, or `=true` or `=false`.
+    Nothing,
+    /// One value; of several the last counts. `-help` calls it so.
+    Value(&'static str),
+    /// One value each time that the flag is given. `-help` calls it so.
+    Values(&'static str),
+}
+
+/// What a flag does to an invocation.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Role {
+    /// Says where something is.
+    Path,
+    /// Does something that needs no running supervisor.
+    Instead,
+    /// Asks a running supervisor for what the values say; the error says what
+    /// is wrong with one of them.
+    Ask(fn(&[String]) -> Result<Task, String>),
+}
+
+impl Flag {
+    /// How it is written in messages and in the manual: `-config`.
+    pub(super) fn name(&self) -> &'static str {
+        self.key.strip_prefix('-').unwrap_or(self.key)
+    }
+
+    /// Whether it is `-word` or `--word`.
+    pub(super) fn is(&self, word: &[u8]) -> bool {
+        self.key.as_bytes().strip_prefix(b"--") == Some(word)
+    }
+}
+
+/// Every flag but `-help` and `-h`, in the order of the alphabet.
+pub(super) const FLAGS: &[Flag] = &[
+    Flag {
+        key: "--config",
+        takes: Takes::Value("string"),
+        role: Role::Path,
+        help: &["File path to JSON5 configuration file. Defaults to CONTAINERPILOT env var."],
+    },
+    Flag {
+        key: "--maintenance",
+        takes: Takes::Value("string"),
+        role: Role::Ask(maintenance),
+        help: &[
+            "Toggle maintenance mode for a ContainerPilot process through its control socket.",
+            "Options: '-maintenance enable' or '-maintenance disable'",
+        ],
+    },
+    Flag {
+        key: "--out",
+        takes: Takes::Value("string"),
+        role: Role::Path,
+        help: &[
+            "File path where to save rendered config file when '-template' is used.",
+            "Defaults to stdout ('-').",
+        ],
+    },
+    Flag {
+        key: "--ping",
+        takes: Takes::Nothing,
+        role: Role::Ask(|_| Ok(Task::Ping)),
+        help: &["Check that the ContainerPilot control socket is up."],
+    },
+    Flag {
+        key: "--putenv",
+        takes: Takes::Values("value"),
+        role: Role::Ask(put_env),
+        help: &[
+            "Update environ of a ContainerPilot process through its control socket.",
+            "Pass environment in the format: 'key=value'",
+        ],
+    },
+    Flag {
+        key: "--putmetric",
+        takes: Takes::Values("value"),
+        role: Role::Ask(put_metric),
+        help: &[
+            "Update metrics of a ContainerPilot process through its control socket.",
+            "Pass metrics in the format: 'key=value'",
+        ],
+    },
+    Flag {
+        key: "--reload",
+        takes: Takes::Nothing,
+        role: Role::Ask(|_| Ok(Task::Reload)),
+        help: &["Reload a ContainerPilot process through its control socket."],
+    },
+    Flag {
+        key: "--socket",
+        takes: Takes::Value("string"),
+        role: Role::Path,
+        help: &[
+            "File path to the control socket of a ContainerPilot process.",
+            "Defaults to CONTAINERPILOT_SOCKET env var, or to that of the configuration file.",
+        ],
+    },
+    Flag {
+        key: "--template",
+        takes: Takes::Nothing,
+        role: Role::Instead,
+        help: &["Render template and quit."],
+    },
+    Flag {
+        key: "--version",
+        takes: Takes::Nothing,
+        role: Role::Instead,
+        help: &["Show version identifier and quit."],
+    },
+];
+
+/// What `-help` prints for the program called `program`.
+pub fn usage(program: &str) -> String {
+    let mut text = format!("Usage of {program}:\n");
+    for flag in FLAGS {
+        let argument = match flag.takes {
+            Takes::Nothing => "",
+            Takes::Value(word) | Takes::Values(word) => word,
+        };
+        text.push_str("  ");
+        text.push_str(flag.name());
+        if !argument.is_empty() {
+            text.push(' ');
+            text.push_str(argument);
+        }
+        for line in flag.help {
+            text.push_str("\n        ");
+            text.push_str(line);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn maintenance(words: &[String]) -> Result<Task, String> {
+    match words.last().map(String::as_str) {
+        Some("enable") => Ok(Task::Maintenance(true)),
+        Some("disable") => Ok(Task::Maintenance(false)),
+        other => Err(format!(
+            "{:?} is neither \"enable\" nor \"disable\"",
+            other.unwrap_or_default()
+        )),
+    }
+}
+
+/// `KEY=VALUE` sets, and `KEY` alone clears.
+fn put_env(pairs: &[String]) -> Result<Task, String> {
+    let pairs = pairs.iter().map(|pair| match pair.split_once('=') {
+        Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+        None => (pair.clone(), None),
+    });
+    Ok(Task::PutEnv(pairs.collect()))
+}
+
+fn put_metric(pairs: &[String]) -> Result<Task, String> {
+    let pairs = pairs.iter().map(|pair| match pair.split_once('=') {
+        Some((key, value)) => Ok((key.to_owned(), value.to_owned())),
+        None => Err(format!("{pair:?} is not in the format \"key=value\"")),
+    });
+    pairs.collect::<Result<_, _>>().map(Task::PutMetric)
+}

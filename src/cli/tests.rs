@@ -1,0 +1,234 @@
+//! The command line as a table: what was typed, and what it means.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::type_complexity)]
+
+use super::*;
+
+fn parsed(arguments: &[&str]) -> Result<Invocation, String> {
+    parse(arguments.iter().map(OsString::from)).map_err(|error| error.to_string())
+}
+
+/// The tasks of a client, and the flags they came from.
+fn tasks(arguments: &[&str]) -> Vec<(&'static str, Task)> {
+    match parsed(arguments) {
+        Ok(Invocation::Client { tasks, .. }) => tasks
+            .into_iter()
+            .map(|Subcommand { flag, task }| (flag, task))
+            .collect(),
+        other => panic!("{arguments:?} is {other:?}"),
+    }
+}
+
+fn variable(name: &str, value: Option<&str>) -> (String, Option<String>) {
+    (name.to_owned(), value.map(str::to_owned))
+}
+
+fn metric(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
+}
+
+#[test]
+fn help_shows_what_the_manual_of_the_control_plane_shows() {
+    let page = std::fs::read_to_string("../shared/seed-37-control-plane.txt").unwrap();
+    let start = page.find("Usage of ./containerpilot:").unwrap();
+    let end = page.find("PutEnv POST /v3/env").unwrap();
+    let socket = "  -socket string
+        File path to the control socket of a ContainerPilot process.
+        Defaults to CONTAINERPILOT_SOCKET env var, or to that of the configuration file.
+";
+    let usage = usage("./containerpilot");
+    assert!(usage.contains(socket), "{usage}");
+    assert_eq!(usage.replace(socket, ""), page[start..end]);
+}
+
+#[test]
+fn the_flags_stand_in_the_order_of_the_alphabet() {
+    assert!(FLAGS.iter().map(|flag| flag.key).is_sorted());
+}
+
+#[test]
+fn without_a_subcommand_it_supervises() {
+    let cases: [(&[&str], Option<&str>, &[&str]); 6] = [
+        (&[], None, &[]),
+        (&["-config", "a"], Some("a"), &[]),
+        (&["--config=a", "-config", "b"], Some("b"), &[]),
+        (&["-config="], None, &[]),
+        (
+            &["-config", "a", "nginx", "-ping"],
+            Some("a"),
+            &["nginx", "-ping"],
+        ),
+        (&["-ping=false"], None, &[]),
+    ];
+    for (arguments, config, ignored) in cases {
+        let expected = Invocation::Supervise {
+            config: config.map(PathBuf::from),
+            ignored: ignored.iter().map(OsString::from).collect(),
+        };
+        assert_eq!(parsed(arguments), Ok(expected), "{arguments:?}");
+    }
+}
+
+#[test]
+fn templates_go_to_a_file_or_to_stdout() {
+    let cases: [(&[&str], Option<&str>); 5] = [
+        (&["-template", "-config", "a"], None),
+        (&["-config", "a", "-template", "-out", "-"], None),
+        (&["-config", "a", "-template", "-out="], None),
+        (&["--out", "b", "-config", "a", "--template"], Some("b")),
+        (
+            &["-template=true", "-config=a", "-out=b", "-ping"],
+            Some("b"),
+        ),
+    ];
+    for (arguments, out) in cases {
+        let expected = Invocation::Template {
+            config: Some("a".into()),
+            out: out.map(PathBuf::from),
+        };
+        assert_eq!(parsed(arguments), Ok(expected), "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_wins_over_version_and_version_over_the_rest() {
+    for (arguments, expected) in [
+        (&["-version"][..], Invocation::Version),
+        (
+            &["-ping", "-template", "--version", "-config", "a"],
+            Invocation::Version,
+        ),
+        (&["-version", "-h"], Invocation::Help),
+        (&["-help"], Invocation::Help),
+        (&["-config", "a", "--help"], Invocation::Help),
+    ] {
+        assert_eq!(parsed(arguments), Ok(expected), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_client_knows_where_the_socket_is_said_to_be() {
+    for (arguments, config, socket) in [
+        (&["-ping"][..], None, None),
+        (&["-ping", "-config", "a"], Some("a"), None),
+        (
+            &["-socket=s", "-ping", "-config", "a"],
+            Some("a"),
+            Some("s"),
+        ),
+    ] {
+        let expected = Invocation::Client {
+            config: config.map(PathBuf::from),
+            socket: socket.map(PathBuf::from),
+            tasks: vec![Subcommand {
+                flag: "-ping",
+                task: Task::Ping,
+            }],
+        };
+        assert_eq!(parsed(arguments), Ok(expected), "{arguments:?}");
+    }
+}
+
+#[test]
+fn subcommands_carry_their_values() {
+    let cases: [(&[&str], &str, Task); 7] = [
+        (&["-reload"], "-reload", Task::Reload),
+        (
+            &["-maintenance", "enable"],
+            "-maintenance",
+            Task::Maintenance(true),
+        ),
+        (
+            &["--maintenance=disable"],
+            "-maintenance",
+            Task::Maintenance(false),
+        ),
+        (
+            &[
+                "-putenv",
+                "B=2=3",
+                "--putenv=A",
+                "-putenv",
+                "C=",
+                "-putenv=B=4",
+            ],
+            "-putenv",
+            Task::PutEnv(vec![
+                variable("B", Some("2=3")),
+                variable("A", None),
+                variable("C", Some("")),
+                variable("B", Some("4")),
+            ]),
+        ),
+        (
+            &["-putenv", "-ping"],
+            "-putenv",
+            Task::PutEnv(vec![variable("-ping", None)]),
+        ),
+        (
+            &["-putmetric", "m=2", "-putmetric=g=42.42"],
+            "-putmetric",
+            Task::PutMetric(vec![metric("m", "2"), metric("g", "42.42")]),
+        ),
+        (&["-ping", "--ping"], "-ping", Task::Ping),
+    ];
+    for (arguments, flag, task) in cases {
+        assert_eq!(tasks(arguments), [(flag, task)], "{arguments:?}");
+    }
+}
+
+#[test]
+fn several_subcommands_keep_the_order_in_which_they_were_given() {
+    let set = |value| Task::PutEnv(vec![variable("A", Some(value))]);
+    assert_eq!(
+        tasks(&["-putenv", "A=1", "-reload", "-ping"]),
+        [
+            ("-putenv", set("1")),
+            ("-reload", Task::Reload),
+            ("-ping", Task::Ping)
+        ]
+    );
+    assert_eq!(
+        tasks(&["-reload", "-config", "c", "-putenv", "A=-reload"]),
+        [("-reload", Task::Reload), ("-putenv", set("-reload"))]
+    );
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_in_one_line() {
+    let cases: [(&[&str], &str); 8] = [
+        (&["-nonsense"], "flag provided but not defined: -nonsense"),
+        (&["-config"], "flag needs an argument: -config"),
+        (
+            &["-maintenance", "on"],
+            r#"invalid value for -maintenance: "on" is neither "enable" nor "disable""#,
+        ),
+        (
+            &["-maintenance="],
+            r#"invalid value for -maintenance: "" is neither "enable" nor "disable""#,
+        ),
+        (
+            &["-putmetric", "m"],
+            r#"invalid value for -putmetric: "m" is not in the format "key=value""#,
+        ),
+        (&["-putenv", "A=1", "B=2"], "unexpected argument: B=2"),
+        (&["-out", "b"], "-out is of use with -template only"),
+        (
+            &["-socket", "s"],
+            "-socket is of use with a subcommand only; a supervisor listens where its configuration says",
+        ),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(parsed(arguments), Err(expected.to_owned()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn values_that_are_sent_must_be_utf8() {
+    use std::os::unix::ffi::OsStringExt;
+    let odd = OsString::from_vec(b"A=\xff".to_vec());
+    let error = parse(["-putenv".into(), odd]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"invalid value for -putenv: "A=\xFF" is no UTF-8"#
+    );
+}
