@@ -13,3 +13,4 @@ pub mod process;
 pub mod signals;
 pub mod supervisor;
 pub mod unix_socket;
+pub mod telemetry;

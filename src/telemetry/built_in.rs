@@ -1,0 +1,379 @@
+//! What the supervisor counts about itself and its jobs (SPEC §11, §16).
+//!
+//! Plain values on the event loop, recorded by methods that are named for what
+//! happened: no locks, no clock, no I/O. A name is looked up where it is
+//! recorded (well below a microsecond), so that nobody holds an index that a
+//! reload could make point at another job.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::histogram::{DEFAULT_BOUNDS, Histogram};
+use crate::event::{Code, Event, GLOBAL};
+
+/// The upper bounds for turns of the event loop in seconds: a usual turn takes
+/// microseconds, one of more than 50 ms is logged.
+const TURN_BOUNDS: &[f64] = &[0.000_01, 0.000_1, 0.001, 0.01, 0.05, 0.1, 0.5, 1.0];
+
+/// The service as which telemetry itself is advertised; its heartbeats are
+/// events of this source.
+const OWN_SERVICE: &str = "containerpilot";
+
+/// What was asked of the discovery backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsulOp {
+    /// To register a service.
+    Register,
+    /// To remove a service.
+    Deregister,
+    /// To take the result of a health check.
+    Heartbeat,
+    /// To tell the instances of a watched service.
+    Watch,
+}
+
+impl ConsulOp {
+    /// Every operation and its name in metrics, in the order of the type.
+    pub(super) const NAMES: [(Self, &'static str); 4] = [
+        (Self::Register, "register"),
+        (Self::Deregister, "deregister"),
+        (Self::Heartbeat, "heartbeat"),
+        (Self::Watch, "watch"),
+    ];
+}
+
+/// How often something succeeded and how often it failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Results {
+    pub(super) success: u64,
+    pub(super) failure: u64,
+}
+
+impl Results {
+    fn count(&mut self, succeeded: bool) {
+        if succeeded {
+            self.success += 1;
+        } else {
+            self.failure += 1;
+        }
+    }
+}
+
+/// The values of one job, or of all jobs of one name.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct JobValues {
+    /// Whether the configuration has the job; one that is being stopped after
+    /// it was removed is still counted.
+    configured: bool,
+    /// Whether there is anything to run; a job that only checks and advertises
+    /// has no runs to tell of.
+    pub(super) has_exec: bool,
+    pub(super) running: u64,
+    pub(super) starts: u64,
+    pub(super) restarts: u64,
+    pub(super) last_exit_code: Option<i32>,
+    pub(super) started: Option<Instant>,
+    pub(super) healthy: Option<bool>,
+    pub(super) checks: Option<Histogram>,
+}
+
+/// Whom the configuration names.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Subjects {
+    /// The names of the jobs, and whether they have anything to run.
+    pub(super) jobs: Vec<(Arc<str>, bool)>,
+    /// The names of the watched services.
+    pub(super) watches: Vec<Arc<str>>,
+    /// Whether there is a discovery backend.
+    pub(super) consul: bool,
+}
+
+impl Subjects {
+    /// Whether this event can still happen.
+    fn emit(&self, event: &Event) -> bool {
+        let source = &*event.source;
+        match source.strip_prefix("watch.") {
+            Some(service) => self.watches.iter().any(|name| **name == *service),
+            None => {
+                source == GLOBAL
+                    || source == OWN_SERVICE
+                    || event.code == Code::Signal
+                    || self.jobs.iter().any(|(name, _)| **name == *source)
+            }
+        }
+    }
+}
+
+/// All values that are not pushed by users.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BuiltIn {
+    pub(super) events: BTreeMap<Event, u64>,
+    /// By status and path.
+    pub(super) requests: BTreeMap<(u16, &'static str), u64>,
+    pub(super) instances: BTreeMap<Arc<str>, u64>,
+    pub(super) jobs: BTreeMap<Arc<str>, JobValues>,
+    pub(super) reloads: Results,
+    /// By [`ConsulOp`]; `None` without a discovery backend.
+    pub(super) consul: Option<[Results; ConsulOp::NAMES.len()]>,
+    pub(super) turns: Histogram,
+}
+
+impl Default for BuiltIn {
+    fn default() -> Self {
+        Self {
+            events: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            reloads: Results::default(),
+            consul: None,
+            turns: Histogram::new(TURN_BOUNDS),
+        }
+    }
+}
+
+impl BuiltIn {
+    /// Follows the configuration, at start and at reload: the values of what
+    /// is still there go on, those of what is gone end, so that reloads with
+    /// ever new names do not add up.
+    pub(super) fn configure(&mut self, subjects: &Subjects) {
+        for values in self.jobs.values_mut() {
+            values.configured = false;
+            values.has_exec = false;
+        }
+        for (name, has_exec) in &subjects.jobs {
+            let values = self.jobs.entry(name.clone()).or_default();
+            values.configured = true;
+            values.has_exec |= has_exec;
+        }
+        self.jobs
+            .retain(|_, values| values.configured || values.running > 0);
+        self.instances
+            .retain(|name, _| subjects.watches.contains(name));
+        self.events.retain(|event, _| subjects.emit(event));
+        if subjects.consul {
+            self.consul.get_or_insert_default();
+        } else {
+            self.consul = None;
+        }
+    }
+
+    /// An event was published. Those of pushed metrics are not counted: they
+    /// are counted by what they push.
+    pub fn event_published(&mut self, event: &Event) {
+        if event.code == Code::Metric {
+            return;
+        }
+        match self.events.get_mut(event) {
+            Some(count) => *count += 1,
+            None => {
+                self.events.insert(event.clone(), 1);
+            }
+        }
+    }
+
+    /// The control plane answered a request with this HTTP status. The path is
+    /// that of an endpoint, or `other`.
+    pub fn request_answered(&mut self, status: u16, path: &'static str) {
+        *self.requests.entry((status, path)).or_default() += 1;
+    }
+
+    /// The catalog told how many instances of a watched service pass.
+    pub fn instances_seen(&mut self, service: &Arc<str>, instances: usize) {
+        self.instances.insert(service.clone(), instances as u64);
+    }
+
+    /// A run of a job was asked for; `again` if it follows another by the
+    /// job's restarts.
+    pub fn run_asked(&mut self, job: &str, again: bool) {
+        if let Some(values) = self.jobs.get_mut(job) {
+            values.starts += 1;
+            values.restarts += u64::from(again);
+        }
+    }
+
+    /// The process of a run exists.
+    pub fn run_started(&mut self, job: &str, now: Instant) {
+        if let Some(values) = self.jobs.get_mut(job) {
+            values.running += 1;
+            values.started = Some(now);
+        }
+    }
+
+    /// The process of a run is gone: its exit code, or 128 and the signal.
+    pub fn run_ended(&mut self, job: &str, code: i32) {
+        let Some(values) = self.jobs.get_mut(job) else {
+            return;
+        };
+        values.running = values.running.saturating_sub(1);
+        values.last_exit_code = Some(code);
+        if !values.configured && values.running == 0 {
+            self.jobs.remove(job);
+        }
+    }
+
+    /// A run could not be started: 127 if there is no such program, else 126.
+    pub fn run_failed_to_start(&mut self, job: &str, code: i32) {
+        if let Some(values) = self.jobs.get_mut(job) {
+            values.last_exit_code = Some(code);
+        }
+    }
+
+    /// A job became healthy, or unhealthy, or is no longer checked (`None`).
+    pub fn health_known(&mut self, job: &str, healthy: Option<bool>) {
+        if let Some(values) = self.jobs.get_mut(job) {
+            values.healthy = healthy;
+        }
+    }
+
+    /// A health check of a job ended, whatever its result, after so long.
+    pub fn check_ended(&mut self, job: &str, took: Duration) {
+        if let Some(values) = self.jobs.get_mut(job) {
+            values
+                .checks
+                .get_or_insert_with(|| Histogram::new(DEFAULT_BOUNDS))
+                .observe(took.as_secs_f64());
+        }
+    }
+
+    /// A reload was accepted, or refused.
+    pub fn reload_ended(&mut self, accepted: bool) {
+        self.reloads.count(accepted);
+    }
+
+    /// The discovery backend answered as wished, or not.
+    pub fn consul_answered(&mut self, op: ConsulOp, succeeded: bool) {
+        let results = self.consul.get_or_insert_default();
+        if let Some(results) = results.get_mut(op as usize) {
+            results.count(succeeded);
+        }
+    }
+
+    /// A turn of the event loop took so long, waiting not included.
+    pub fn turn_ended(&mut self, took: Duration) {
+        self.turns.observe(took.as_secs_f64());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn subjects(jobs: &[&str], watches: &[&str]) -> Subjects {
+        Subjects {
+            jobs: jobs.iter().map(|name| (Arc::from(*name), true)).collect(),
+            watches: watches.iter().map(|name| Arc::from(*name)).collect(),
+            consul: true,
+        }
+    }
+
+    fn configured(jobs: &[&str], watches: &[&str]) -> BuiltIn {
+        let mut values = BuiltIn::default();
+        values.configure(&subjects(jobs, watches));
+        values
+    }
+
+    #[test]
+    fn pushed_metrics_are_no_counted_events() {
+        let mut values = BuiltIn::default();
+        values.event_published(&Event::new(Code::Metric, "a|1"));
+        values.event_published(&Event::global(Code::Startup));
+        values.event_published(&Event::global(Code::Startup));
+        let counts: Vec<_> = values.events.into_iter().collect();
+        assert_eq!(counts, [(Event::global(Code::Startup), 2)]);
+    }
+
+    #[test]
+    fn jobs_of_one_name_share_their_values() {
+        let mut values = configured(&["app", "app"], &[]);
+        let now = Instant::now();
+        values.run_started("app", now);
+        values.run_started("app", now);
+        values.run_ended("app", 3);
+        assert_eq!(values.jobs["app"].running, 1);
+        assert_eq!(values.jobs["app"].last_exit_code, Some(3));
+    }
+
+    #[test]
+    fn a_reload_ends_the_values_of_what_is_gone() {
+        let mut values = configured(&["app", "old"], &["db", "gone"]);
+        let sources = [
+            "app",
+            "old",
+            "watch.db",
+            "watch.gone",
+            "SIGHUP",
+            "containerpilot",
+        ];
+        for source in sources {
+            let code = if source == "SIGHUP" {
+                Code::Signal
+            } else {
+                Code::Healthy
+            };
+            values.event_published(&Event::new(code, source));
+        }
+        values.event_published(&Event::global(Code::Startup));
+        values.instances_seen(&"db".into(), 2);
+        values.instances_seen(&"gone".into(), 1);
+        values.run_asked("app", false);
+        values.consul_answered(ConsulOp::Watch, false);
+
+        values.configure(&subjects(&["app", "new"], &["db"]));
+
+        let sources: Vec<&str> = values.events.keys().map(|event| &*event.source).collect();
+        assert_eq!(
+            sources,
+            ["app", "containerpilot", "watch.db", "global", "SIGHUP"]
+        );
+        assert_eq!(
+            values
+                .instances
+                .keys()
+                .map(|name| &**name)
+                .collect::<Vec<_>>(),
+            ["db"]
+        );
+        assert_eq!(
+            values.jobs.keys().map(|name| &**name).collect::<Vec<_>>(),
+            ["app", "new"]
+        );
+        assert_eq!(values.jobs["app"].starts, 1);
+        assert_eq!(
+            values
+                .consul
+                .map(|ops| ops[ConsulOp::Watch as usize].failure),
+            Some(1)
+        );
+    }
+
+    #[test]
+    fn a_removed_job_is_counted_until_its_process_is_gone() {
+        let mut values = configured(&["app"], &[]);
+        values.run_started("app", Instant::now());
+        values.configure(&Subjects::default());
+        assert_eq!(values.jobs["app"].running, 1);
+        values.run_ended("app", 143);
+        assert!(values.jobs.is_empty());
+    }
+
+    #[test]
+    fn nobody_unknown_gets_values() {
+        let mut values = BuiltIn::default();
+        values.run_asked("app", true);
+        values.run_started("app", Instant::now());
+        values.run_ended("app", 0);
+        values.run_failed_to_start("app", 127);
+        values.health_known("app", Some(true));
+        values.check_ended("app", Duration::from_secs(1));
+        assert_eq!(values, BuiltIn::default());
+    }
+
+    #[test]
+    fn operations_are_named_in_the_order_of_their_type() {
+        for (index, (op, _)) in ConsulOp::NAMES.iter().enumerate() {
+            assert_eq!(*op as usize, index);
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The body of `GET /status` (SPEC §11).
+//!
+//! The supervisor fills in what is true now; this only knows how it looks.
+
+use std::net::IpAddr;
+
+use serde::Serialize;
+
+/// What `GET /status` shows, in the order of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Status {
+    /// The supervisor's version.
+    pub version: &'static str,
+    /// The jobs without a port.
+    pub jobs: Vec<JobStatus>,
+    /// The jobs with a port, and telemetry itself if it is advertised.
+    pub services: Vec<ServiceStatus>,
+    /// The names of the watched services.
+    pub watches: Vec<String>,
+}
+
+/// A job without a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct JobStatus {
+    /// The job's name.
+    pub name: String,
+    /// A status word of SPEC §7.
+    pub status: &'static str,
+}
+
+/// A job with a port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct ServiceStatus {
+    /// The job's name.
+    pub name: String,
+    /// The address under which it is advertised.
+    pub address: IpAddr,
+    /// The port under which it is advertised.
+    pub port: u16,
+    /// A status word of SPEC §7.
+    pub status: &'static str,
+}
+
+impl Status {
+    /// The `Content-Type` of the body.
+    pub const CONTENT_TYPE: &'static str = "application/json";
+
+    /// The body, one line.
+    ///
+    /// # Errors
+    /// Never for these types, but the serializer has to be asked.
+    pub fn to_json(&self) -> Result<String, serde_json::Error> {
+        let mut json = serde_json::to_string(self)?;
+        json.push('\n');
+        Ok(json)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_body_is_what_the_original_served() {
+        let status = Status {
+            version: "4.0.0",
+            jobs: vec![JobStatus {
+                name: "set \"up\"".into(),
+                status: "completed",
+            }],
+            services: vec![ServiceStatus {
+                name: "app".into(),
+                address: IpAddr::from([192, 168, 1, 2]),
+                port: 8000,
+                status: "healthy",
+            }],
+            watches: vec!["backend".into()],
+        };
+        assert_eq!(
+            status.to_json().unwrap(),
+            concat!(
+                r#"{"Version":"4.0.0","Jobs":[{"Name":"set \"up\"","Status":"completed"}],"#,
+                r#""Services":[{"Name":"app","Address":"192.168.1.2","Port":8000,"#,
+                r#""Status":"healthy"}],"Watches":["backend"]}"#,
+                "\n"
+            )
+        );
+    }
+
+    #[test]
+    fn nothing_configured_is_empty_lists() {
+        let status = Status {
+            version: "4.0.0",
+            jobs: vec![],
+            services: vec![],
+            watches: vec![],
+        };
+        let json = "{\"Version\":\"4.0.0\",\"Jobs\":[],\"Services\":[],\"Watches\":[]}\n";
+        assert_eq!(status.to_json().unwrap(), json);
+    }
+}
