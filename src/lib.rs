@@ -12,5 +12,5 @@ pub mod message;
 pub mod process;
 pub mod signals;
 pub mod supervisor;
-pub mod unix_socket;
 pub mod telemetry;
+pub mod unix_socket;

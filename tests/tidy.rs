@@ -22,8 +22,8 @@ const LONGEST_CODE: usize = 400;
 const LAYERS: &[&[&str]] = &[
     &["environment", "event", "unix_socket"],
     &["config", "http"],
-    &["control::api"],
-    &["message", "telemetry::metrics", "cli"],
+    &["control::api", "telemetry::metrics", "telemetry::status"],
+    &["message", "cli"],
     &["logging"],
     &["supervisor", "process", "signals", "client"],
     &["control", "discovery", "telemetry"],

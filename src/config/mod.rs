@@ -8,6 +8,7 @@ pub mod consul;
 pub mod control;
 pub mod job;
 pub mod logging;
+pub mod series_names;
 pub mod telemetry;
 pub mod watch;
 

@@ -4,8 +4,7 @@
 //! what is exported is that of the families. Pure.
 
 use super::float::{write_canonical_float, write_count, write_float};
-use super::histogram::Histogram;
-use super::summary::Recent;
+use super::metrics::{Histogram, Recent};
 
 /// A format of the exposition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -197,7 +196,7 @@ fn escape(out: &mut String, text: &str, quotes: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::telemetry::summary::Summary;
+    use crate::telemetry::metrics::Summary;
     use std::time::Instant;
 
     fn both(write: impl Fn(&mut Exposition)) -> (String, String) {

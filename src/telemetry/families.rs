@@ -1,14 +1,14 @@
 //! What is exported without being configured: every family with its name, help
 //! and type (SPEC §11, §16).
 //!
-//! Pure data, read by the rendering; the configuration asks what clashes with
-//! it. The names of the original stay as they are; new ones follow Prometheus'
+//! Pure data, read by the rendering; [`config::series_names`] reserves the names.
+//! Those of the original stay as they are; new ones follow Prometheus'
 //! conventions.
-
-use std::collections::BTreeMap;
+//!
+//! [`config::series_names`]: crate::config::series_names
 
 use super::exposition::Kind;
-use crate::config::{MetricKind, MetricSpec};
+use crate::config::MetricKind;
 
 /// A family that is exported without being configured.
 #[derive(Clone, Copy, Debug)]
@@ -124,33 +124,6 @@ pub(super) const MAX_FDS: BuiltInFamily = gauge(
     "Limit of the supervisor's open file descriptors.",
 );
 
-/// All of them, in the order in which they are exported.
-pub(super) const BUILT_IN: [BuiltInFamily; 23] = [
-    BUILD_INFO,
-    EVENTS,
-    REQUESTS,
-    INSTANCES,
-    JOB_UP,
-    JOB_STARTS,
-    JOB_RESTARTS,
-    JOB_LAST_EXIT_CODE,
-    JOB_START_TIME,
-    JOB_HEALTH,
-    JOB_CHECK_DURATION,
-    RELOADS,
-    LOOP_TURN,
-    LOG_LINES_DROPPED,
-    CONSUL_REQUESTS,
-    CPU,
-    START_TIME,
-    THREADS,
-    VIRTUAL_MEMORY,
-    VIRTUAL_MEMORY_MAX,
-    RESIDENT_MEMORY,
-    OPEN_FDS,
-    MAX_FDS,
-];
-
 /// The type of the family of a user's metric.
 pub(super) fn kind_of(kind: MetricKind) -> Kind {
     match kind {
@@ -158,85 +131,5 @@ pub(super) fn kind_of(kind: MetricKind) -> Kind {
         MetricKind::Gauge => Kind::Gauge,
         MetricKind::Histogram => Kind::Histogram,
         MetricKind::Summary => Kind::Summary,
-    }
-}
-
-/// What is wrong with these metrics taken together and with the built-in ones:
-/// one sentence for each that would export a series which another exports too.
-pub fn clashes(metrics: &[MetricSpec]) -> Vec<String> {
-    let mut owners: BTreeMap<String, &str> = BTreeMap::new();
-    for family in BUILT_IN {
-        for name in series_names(family.name, family.kind) {
-            owners.insert(name, family.name);
-        }
-    }
-    let mut clashes = Vec::new();
-    for metric in metrics {
-        let names = series_names(&metric.name, kind_of(metric.kind));
-        let taken = names
-            .iter()
-            .find_map(|name| Some((name, owners.get(name)?)));
-        match taken {
-            Some((name, owner)) => clashes.push(format!(
-                "metric {:?} clashes with {owner:?}: both export {name:?}",
-                metric.name
-            )),
-            None => owners.extend(names.into_iter().map(|name| (name, &*metric.name))),
-        }
-    }
-    clashes
-}
-
-fn series_names(name: &str, kind: Kind) -> Vec<String> {
-    let suffixes: &[&str] = match kind {
-        Kind::Counter | Kind::Gauge => &[""],
-        Kind::Histogram => &["", "_bucket", "_sum", "_count"],
-        Kind::Summary => &["", "_sum", "_count"],
-    };
-    suffixes
-        .iter()
-        .map(|suffix| [name, suffix].concat())
-        .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn metric(name: &str, kind: MetricKind) -> MetricSpec {
-        MetricSpec {
-            name: name.to_owned(),
-            help: String::new(),
-            kind,
-        }
-    }
-
-    #[test]
-    fn metrics_that_export_one_series_clash() {
-        let found = clashes(&[
-            metric("containerpilot_app_some_counter", MetricKind::Counter),
-            metric("containerpilot_events", MetricKind::Gauge),
-            metric("a", MetricKind::Histogram),
-            metric("a_count", MetricKind::Counter),
-            metric("a_buckets", MetricKind::Counter),
-            metric("b_sum", MetricKind::Gauge),
-            metric("b", MetricKind::Summary),
-            metric(
-                "containerpilot_loop_turn_seconds_count",
-                MetricKind::Counter,
-            ),
-        ]);
-        assert_eq!(
-            found,
-            [
-                "metric \"containerpilot_events\" clashes with \"containerpilot_events\": \
-                 both export \"containerpilot_events\"",
-                "metric \"a_count\" clashes with \"a\": both export \"a_count\"",
-                "metric \"b\" clashes with \"b_sum\": both export \"b_sum\"",
-                "metric \"containerpilot_loop_turn_seconds_count\" clashes with \
-                 \"containerpilot_loop_turn_seconds\": \
-                 both export \"containerpilot_loop_turn_seconds_count\"",
-            ]
-        );
     }
 }

@@ -5,18 +5,14 @@
 //! quantiles to reading /proc, is done with the snapshot on the telemetry
 //! thread. So a scrape holds the loop up for as long as copying takes.
 
-pub mod built_in;
 pub mod clock;
 pub mod exposition;
 pub mod families;
 mod float;
-pub mod histogram;
 pub mod metrics;
 pub mod negotiation;
 pub mod process;
-mod quantiles;
 #[cfg(test)]
 mod random;
 pub mod render;
 pub mod status;
-pub mod summary;

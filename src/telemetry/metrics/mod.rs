@@ -3,14 +3,21 @@
 //! Nothing here blocks, locks, reads a clock or prints: a scrape takes a
 //! [`Snapshot`], plain data, and another thread renders it.
 
+mod built_in;
+mod histogram;
+mod quantiles;
+mod summary;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::built_in::{BuiltIn, Subjects};
-use super::histogram::{DEFAULT_BOUNDS, Histogram};
-use super::summary::{Recent, Summary};
 use crate::config::{Config, MetricKind, MetricSpec};
+
+pub use built_in::{BuiltIn, ConsulOp};
+pub(super) use built_in::{JobValues, Results, Subjects};
+pub use histogram::{DEFAULT_BOUNDS, Histogram};
+pub use summary::{Recent, Summary};
 
 /// Every metric and its value.
 #[derive(Debug, Default)]

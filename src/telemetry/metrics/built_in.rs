@@ -35,7 +35,7 @@ pub enum ConsulOp {
 
 impl ConsulOp {
     /// Every operation and its name in metrics, in the order of the type.
-    pub(super) const NAMES: [(Self, &'static str); 4] = [
+    pub(in super::super) const NAMES: [(Self, &'static str); 4] = [
         (Self::Register, "register"),
         (Self::Deregister, "deregister"),
         (Self::Heartbeat, "heartbeat"),
@@ -45,9 +45,9 @@ impl ConsulOp {
 
 /// How often something succeeded and how often it failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Results {
-    pub(super) success: u64,
-    pub(super) failure: u64,
+pub(in super::super) struct Results {
+    pub(in super::super) success: u64,
+    pub(in super::super) failure: u64,
 }
 
 impl Results {
@@ -62,31 +62,31 @@ impl Results {
 
 /// The values of one job, or of all jobs of one name.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct JobValues {
+pub(in super::super) struct JobValues {
     /// Whether the configuration has the job; one that is being stopped after
     /// it was removed is still counted.
     configured: bool,
     /// Whether there is anything to run; a job that only checks and advertises
     /// has no runs to tell of.
-    pub(super) has_exec: bool,
-    pub(super) running: u64,
-    pub(super) starts: u64,
-    pub(super) restarts: u64,
-    pub(super) last_exit_code: Option<i32>,
-    pub(super) started: Option<Instant>,
-    pub(super) healthy: Option<bool>,
-    pub(super) checks: Option<Histogram>,
+    pub(in super::super) has_exec: bool,
+    pub(in super::super) running: u64,
+    pub(in super::super) starts: u64,
+    pub(in super::super) restarts: u64,
+    pub(in super::super) last_exit_code: Option<i32>,
+    pub(in super::super) started: Option<Instant>,
+    pub(in super::super) healthy: Option<bool>,
+    pub(in super::super) checks: Option<Histogram>,
 }
 
 /// Whom the configuration names.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Subjects {
+pub(in super::super) struct Subjects {
     /// The names of the jobs, and whether they have anything to run.
-    pub(super) jobs: Vec<(Arc<str>, bool)>,
+    pub(in super::super) jobs: Vec<(Arc<str>, bool)>,
     /// The names of the watched services.
-    pub(super) watches: Vec<Arc<str>>,
+    pub(in super::super) watches: Vec<Arc<str>>,
     /// Whether there is a discovery backend.
-    pub(super) consul: bool,
+    pub(in super::super) consul: bool,
 }
 
 impl Subjects {
@@ -108,15 +108,15 @@ impl Subjects {
 /// All values that are not pushed by users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuiltIn {
-    pub(super) events: BTreeMap<Event, u64>,
+    pub(in super::super) events: BTreeMap<Event, u64>,
     /// By status and path.
-    pub(super) requests: BTreeMap<(u16, &'static str), u64>,
-    pub(super) instances: BTreeMap<Arc<str>, u64>,
-    pub(super) jobs: BTreeMap<Arc<str>, JobValues>,
-    pub(super) reloads: Results,
+    pub(in super::super) requests: BTreeMap<(u16, &'static str), u64>,
+    pub(in super::super) instances: BTreeMap<Arc<str>, u64>,
+    pub(in super::super) jobs: BTreeMap<Arc<str>, JobValues>,
+    pub(in super::super) reloads: Results,
     /// By [`ConsulOp`]; `None` without a discovery backend.
-    pub(super) consul: Option<[Results; ConsulOp::NAMES.len()]>,
-    pub(super) turns: Histogram,
+    pub(in super::super) consul: Option<[Results; ConsulOp::NAMES.len()]>,
+    pub(in super::super) turns: Histogram,
 }
 
 impl Default for BuiltIn {
@@ -137,7 +137,7 @@ impl BuiltIn {
     /// Follows the configuration, at start and at reload: the values of what
     /// is still there go on, those of what is gone end, so that reloads with
     /// ever new names do not add up.
-    pub(super) fn configure(&mut self, subjects: &Subjects) {
+    pub(in super::super) fn configure(&mut self, subjects: &Subjects) {
         for values in self.jobs.values_mut() {
             values.configured = false;
             values.has_exec = false;
