@@ -137,6 +137,7 @@ impl MainLoop {
                 Action::ReopenLog => self.log.reopen(),
                 Action::ConfigureLogging(spec) => self.log.configure(&spec),
                 Action::Reply(to, reply) => to.send(reply),
+                Action::TakeOver => {}
                 Action::LoadConfig(environment) => self.load_config(environment),
             }
         }

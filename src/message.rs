@@ -192,4 +192,7 @@ pub enum Action {
     /// Read the configuration again with this environment;
     /// [`Message::ConfigLoaded`] answers.
     LoadConfig(Arc<Environment>),
+    /// The configuration that was loaded last is accepted: what was made ready
+    /// for it takes the place of what is there.
+    TakeOver,
 }

@@ -66,6 +66,26 @@ impl Health {
         }
     }
 
+    /// Whether the last check was this: [`Code::Healthy`] or
+    /// [`Code::Unhealthy`].
+    pub(super) fn holds(&self, code: Code) -> bool {
+        match self.status {
+            Status::Healthy => code == Code::Healthy,
+            Status::Unhealthy => code == Code::Unhealthy,
+            Status::Unknown | Status::Maintenance => false,
+        }
+    }
+
+    /// Checks as `spec` says from now on. What is known stays known, and a
+    /// check in flight counts.
+    pub(super) fn update(&mut self, spec: HealthSpec, fx: &mut Effects) {
+        let new_beat = spec.interval != self.spec.interval;
+        self.spec = spec;
+        if new_beat && self.wanted && !fx.maintenance {
+            fx.set_timer(Timer::CheckTick(self.job), self.spec.interval);
+        }
+    }
+
     /// Whether `exec` is the check in flight.
     pub(super) fn owns(&self, exec: ExecId) -> bool {
         self.check.as_ref().is_some_and(|check| check.exec == exec)
@@ -85,9 +105,15 @@ impl Health {
         }
     }
 
-    /// The job is completing: nothing is checked any more.
+    /// Whether a check is in flight, be it only on its way out.
+    pub(super) fn is_busy(&self) -> bool {
+        self.check.is_some()
+    }
+
+    /// The job is completing, or is not checked any more.
     pub(super) fn end(&mut self, fx: &mut Effects) {
         self.wanted = false;
+        self.status = Status::Unknown;
         self.cease(fx);
     }
 

@@ -17,6 +17,7 @@ mod health;
 mod index;
 mod job;
 mod maintenance;
+mod plan;
 mod reload;
 mod requests;
 mod shutdown;
@@ -33,10 +34,11 @@ use log::Level;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::event::{Code, Event};
-use crate::message::{Action, ExecId, Message, ReplyTo, Signal};
+use crate::message::{Action, ExecId, Message, Signal};
 use effects::{Effects, Phase};
 use index::Index;
 use job::Job;
+use reload::{Reloads, Successor};
 use timers::Timer;
 
 /// A job of this or an earlier configuration; never reused.
@@ -63,14 +65,10 @@ pub struct Supervisor {
     identity: Identity,
     /// The configuration in force, without its jobs.
     config: Config,
-    /// Whether something besides jobs keeps the supervisor up.
-    serves: bool,
     /// `CONTAINERPILOT_{JOB}_IP` of each advertised job.
     advertised_ips: Vec<(String, String)>,
-    /// Reload requests that wait for an answer; the first is being worked on.
-    reloads: Vec<ReplyTo>,
-    /// The jobs of an accepted configuration, until those before have completed.
-    successors: Option<Vec<crate::config::JobSpec>>,
+    reloads: Reloads,
+    successors: Vec<Successor>,
 }
 
 impl Supervisor {
@@ -84,13 +82,12 @@ impl Supervisor {
             index: Index::default(),
             last_job: 0,
             identity,
-            serves: false,
-            advertised_ips: Vec::new(),
+            advertised_ips: reload::advertised_ips(&jobs),
             config,
-            reloads: Vec::new(),
-            successors: None,
+            reloads: Reloads::new(),
+            successors: Vec::new(),
         };
-        supervisor.adopt(jobs);
+        supervisor.begin(jobs);
         supervisor.drain();
         supervisor
     }
@@ -215,13 +212,22 @@ impl Supervisor {
     /// Every subscriber of a job's `stopping` has started: the job waits for
     /// those of them that run once because of it.
     fn everyone_saw_stopping(&mut self, name: &Arc<str>) {
+        let event = Event::new(Code::Stopping, Arc::clone(name));
+        let is_open = |hook: &JobId| {
+            let hook = self.jobs.get(hook);
+            hook.is_some_and(|hook| hook.runs_before().is_some() && !hook.is_complete())
+        };
+        let open: Vec<JobId> = self
+            .index
+            .subscribers(&event)
+            .iter()
+            .copied()
+            .filter(is_open)
+            .collect();
         for id in self.index.named(name) {
-            let hooks = self.index.hooks_of(name, *id);
-            let open =
-                hooks.filter(|hook| self.jobs.get(hook).is_some_and(|hook| !hook.is_complete()));
-            let open = open.collect();
             if let Some(job) = self.jobs.get_mut(id) {
-                job.wait_for_hooks(open, &mut self.fx);
+                let hooks = open.iter().copied().filter(|hook| hook != id);
+                job.wait_for_hooks(hooks.collect(), &mut self.fx);
             }
         }
     }
@@ -229,10 +235,11 @@ impl Supervisor {
     /// A job completed: the one that waited for it may go on.
     fn release_hooked(&mut self, name: &Arc<str>) {
         for hook in self.index.named(name) {
-            if !self.jobs.get(hook).is_some_and(Job::is_complete) {
+            let complete = self.jobs.get(hook).filter(|job| job.is_complete());
+            let Some(hooked) = complete.and_then(Job::runs_before).cloned() else {
                 continue;
-            }
-            for id in self.index.hooked_by(*hook) {
+            };
+            for id in self.index.named(&hooked) {
                 if let Some(job) = self.jobs.get_mut(id) {
                     job.hook_completed(*hook, &mut self.fx);
                 }
@@ -258,10 +265,13 @@ impl Supervisor {
         }
     }
 
-    /// An execution is over: its process was the last thing to wait for, perhaps.
+    /// An execution is over: perhaps the last thing that was waited for.
     fn forget(&mut self, exec: ExecId) {
-        self.fx.live.remove(&exec);
-        if self.fx.live.is_empty() && self.fx.phase >= Phase::Withdrawing {
+        let owner = self.fx.live.remove(&exec);
+        if owner
+            .and_then(|id| self.jobs.get(&id))
+            .is_some_and(Job::is_complete)
+        {
             self.fx.came_to_rest = true;
         }
     }

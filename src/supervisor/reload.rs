@@ -1,72 +1,66 @@
-//! From one configuration to the next without a restart of the supervisor
+//! From one configuration to the next without interfering with the services
 //! (SPEC §14).
 //!
-//! The new file is read and validated completely before anything of the old
-//! one is touched; a refused file changes nothing.
+//! The new file is read and validated completely before anything of the old one
+//! is touched; a refused file changes nothing. What is accepted is carried out
+//! as a [`plan`](super::plan): a job whose process is unchanged keeps it.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use log::Level;
 
-use super::Supervisor;
-use super::index::Index;
+use super::effects::Phase;
 use super::job::Job;
-use super::{Event, JobId};
-use crate::config::{Config, JobSpec};
+use super::plan::{Change, Step, plan};
+use super::{JobId, Supervisor};
+use crate::config::{Config, JobSpec, Start};
 use crate::control::api::Reply;
-use crate::event::Code;
+use crate::event::{Code, Event};
 use crate::message::{Action, ReplyTo};
-use std::sync::Arc;
+
+/// A job of the accepted configuration that begins once another has completed.
+#[derive(Debug)]
+#[cfg_attr(test, derive(Clone))]
+pub(super) struct Successor {
+    pub(super) after: JobId,
+    pub(super) spec: JobSpec,
+}
 
 impl Supervisor {
-    /// Subscribes the jobs of a configuration and publishes startup.
-    pub(super) fn adopt(&mut self, specs: Vec<JobSpec>) {
-        self.serves = !self.config.watches.is_empty() || self.config.telemetry.is_some();
-        self.advertised_ips = advertised_ips(&specs);
+    /// Subscribes the first jobs and publishes startup.
+    pub(super) fn begin(&mut self, specs: Vec<JobSpec>) {
         self.refresh_environment();
-        self.jobs.clear();
         for spec in specs {
-            self.last_job += 1;
-            let id = JobId(self.last_job);
-            let mut job = Job::new(id, spec);
-            job.did_subscribe(&mut self.fx);
-            if self.fx.maintenance {
-                job.enter_maintenance(&mut self.fx);
-            }
-            self.jobs.insert(id, job);
+            self.subscribe(spec);
         }
-        self.index = Index::new(self.jobs.iter());
         self.fx.publish_event(Event::global(Code::Startup));
         self.fx.came_to_rest = true;
     }
 
     /// Reloads are serialized: one that comes during another waits for its turn.
     pub(super) fn ask_for_reload(&mut self, reply_to: ReplyTo) {
-        if self.fx.phase != super::Phase::Running {
-            let message = "the supervisor is shutting down".to_owned();
-            self.reply(
-                reply_to,
-                Reply::Refused {
-                    status: 503,
-                    message,
-                },
-            );
+        if self.fx.phase != Phase::Running {
+            self.refuse_reload(reply_to);
             return;
         }
-        self.reloads.push(reply_to);
-        if self.reloads.len() == 1 && self.successors.is_none() {
+        self.reloads.push_back(reply_to);
+        if self.reloads.len() == 1 {
             self.load_config();
         }
     }
 
     /// The file was read: take it, or say what is wrong with it.
     pub(super) fn on_config_loaded(&mut self, result: Result<Box<Config>, String>) {
-        if self.reloads.is_empty() {
+        // Shutdown has answered already.
+        let Some(reply_to) = self.reloads.pop_front() else {
             return;
-        }
-        let reply_to = self.reloads.remove(0);
+        };
         match result {
             Ok(config) => {
+                self.fx.actions.push(Action::TakeOver);
                 self.reply(reply_to, Reply::Done);
-                self.replace_config(*config);
+                self.take_over(*config);
             }
             Err(message) => {
                 let text = format!("reload refused, the running configuration stays: {message}");
@@ -78,77 +72,225 @@ impl Supervisor {
                         message,
                     },
                 );
-                self.next_reload();
             }
         }
-    }
-
-    /// All jobs of the old configuration are complete: those of the new begin.
-    pub(super) fn settle_reload(&mut self) {
-        if self.jobs.values().all(Job::is_complete)
-            && let Some(specs) = self.successors.take()
-        {
-            self.adopt(specs);
-            self.next_reload();
+        if !self.reloads.is_empty() {
+            self.load_config();
         }
     }
 
-    /// Shutdown comes first: nobody waits for a reload any more.
-    pub(super) fn abandon_reload(&mut self) {
-        self.successors = None;
+    /// Shutdown comes first: nothing begins any more, and nobody waits.
+    pub(super) fn abandon_reloads(&mut self) {
+        self.successors.clear();
         for reply_to in std::mem::take(&mut self.reloads) {
-            let message = "the supervisor is shutting down".to_owned();
-            self.reply(
-                reply_to,
-                Reply::Refused {
-                    status: 503,
-                    message,
-                },
-            );
+            self.refuse_reload(reply_to);
         }
     }
 
-    fn replace_config(&mut self, mut config: Config) {
-        self.fx.log(
-            Level::Info,
-            None,
-            "reloading: the new configuration is accepted".to_owned(),
+    fn refuse_reload(&mut self, reply_to: ReplyTo) {
+        let message = "the supervisor is shutting down".to_owned();
+        self.reply(
+            reply_to,
+            Reply::Refused {
+                status: 503,
+                message,
+            },
         );
-        self.successors = Some(std::mem::take(&mut config.jobs));
+    }
+
+    fn load_config(&mut self) {
+        let environment = Arc::new(self.identity.environment.clone());
+        self.fx.actions.push(Action::LoadConfig(environment));
+    }
+
+    fn take_over(&mut self, mut config: Config) {
+        let wanted = std::mem::take(&mut config.jobs);
         if config.logging != self.config.logging {
             self.fx
                 .actions
                 .push(Action::ConfigureLogging(config.logging.clone()));
         }
         self.fx.stop_timeout = config.stop_timeout;
+        self.advertised_ips = advertised_ips(&wanted);
         self.config = config;
-        self.for_each_job(Job::complete);
+        self.refresh_environment();
+
+        // What waits to begin is not there yet; the new plan decides anew.
+        self.successors.clear();
+        let current = self.jobs.iter().filter(|(_, job)| !job.is_retired());
+        let steps = plan(current.map(|(id, job)| (*id, job.spec())), wanted);
+        for step in steps {
+            self.fx.log(Level::Info, None, format!("reload: {step}"));
+            self.carry_out(step);
+        }
+        self.complete_retired();
         self.fx.came_to_rest = true;
     }
 
-    fn next_reload(&mut self) {
-        if !self.reloads.is_empty() {
-            self.load_config();
+    fn carry_out(&mut self, step: Step) {
+        match step.change {
+            Change::Keep(_) => {}
+            Change::Update(id) => self.update(id, step.spec),
+            Change::Replace(id) => {
+                self.retire(id);
+                self.successors.push(Successor {
+                    after: id,
+                    spec: step.spec,
+                });
+            }
+            Change::Start => match self.predecessor(&step.spec.name) {
+                Some(after) => self.successors.push(Successor {
+                    after,
+                    spec: step.spec,
+                }),
+                None => self.begin_one(step.spec),
+            },
+            Change::Stop(id) => self.retire(id),
         }
     }
 
-    fn load_config(&mut self) {
-        self.fx.actions.push(Action::LoadConfig(Arc::new(
-            self.identity.environment.clone(),
-        )));
+    /// A job of this name that an earlier reload retired and that is still on
+    /// its way out: never two processes of one job at a time.
+    fn predecessor(&self, name: &str) -> Option<JobId> {
+        let retired = |id: &JobId| self.jobs.get(id).is_some_and(Job::is_retired);
+        let succeeded = |id: &JobId| {
+            self.successors
+                .iter()
+                .any(|successor| successor.after == *id)
+        };
+        self.index
+            .named(name)
+            .iter()
+            .copied()
+            .find(|id| retired(id) && !succeeded(id))
+    }
+
+    fn update(&mut self, id: JobId, spec: JobSpec) {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return;
+        };
+        self.index.remove(id, job.spec());
+        let waits_anew = job.update(spec, &mut self.fx);
+        self.index.add(id, job.spec());
+        if waits_anew {
+            self.start_if_met(id);
+        }
+    }
+
+    fn retire(&mut self, id: JobId) {
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.retire();
+        }
+    }
+
+    /// Retired jobs complete, but those that run because another one of them
+    /// ends wait for that.
+    fn complete_retired(&mut self) {
+        for job in self.jobs.values_mut() {
+            if job.is_retired() && !(job.is_stop_hook() && job.is_dormant()) {
+                job.complete(&mut self.fx);
+            }
+        }
+    }
+
+    /// Something came to rest: retired jobs that are complete make room for
+    /// their successors.
+    pub(super) fn settle_retired(&mut self) {
+        let futile = self.futile_hooks(Job::is_retired);
+        for id in futile {
+            self.with_job(id, Job::complete);
+        }
+        let gone: Vec<JobId> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.is_gone())
+            .map(|(id, _)| *id)
+            .collect();
+        for id in gone {
+            if let Some(job) = self.jobs.remove(&id) {
+                self.index.remove(id, job.spec());
+            }
+            if let Some(at) = self
+                .successors
+                .iter()
+                .position(|successor| successor.after == id)
+            {
+                let successor = self.successors.remove(at);
+                self.rearm_hooks(&successor.spec.name);
+                self.begin_one(successor.spec);
+            }
+        }
+    }
+
+    /// Jobs that ran because the predecessor ended will run again when the
+    /// successor does.
+    fn rearm_hooks(&mut self, name: &Arc<str>) {
+        for code in [Code::Stopping, Code::Stopped] {
+            let event = Event::new(code, Arc::clone(name));
+            for id in self.index.subscribers(&event) {
+                if let Some(job) = self.jobs.get_mut(id).filter(|job| !job.is_retired()) {
+                    job.wait_again(&mut self.fx);
+                }
+            }
+        }
+    }
+
+    /// A job of its own accord: it was not there at startup.
+    fn begin_one(&mut self, spec: JobSpec) {
+        let id = self.subscribe(spec);
+        self.start_if_met(id);
+    }
+
+    /// Starts a job that came later than what it waits for.
+    fn start_if_met(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else {
+            return;
+        };
+        let met = match job.start() {
+            Start::Every(_) => true,
+            Start::Each(event) => event.code == Code::Startup,
+            Start::Once(event) => {
+                let sources = self
+                    .index
+                    .named(&event.source)
+                    .iter()
+                    .filter(|source| **source != id);
+                let mut sources = sources.filter_map(|source| self.jobs.get(source));
+                event.code == Code::Startup || sources.any(|source| source.holds(event.code))
+            }
+        };
+        if met {
+            self.with_job(id, Job::on_start_event);
+        }
+    }
+
+    fn subscribe(&mut self, spec: JobSpec) -> JobId {
+        self.last_job += 1;
+        let id = JobId(self.last_job);
+        self.index.add(id, &spec);
+        let mut job = Job::new(id, spec);
+        job.did_subscribe(&mut self.fx);
+        if self.fx.maintenance {
+            job.enter_maintenance(&mut self.fx);
+        }
+        self.jobs.insert(id, job);
+        id
     }
 }
 
 /// `CONTAINERPILOT_{JOB}_IP` for each advertised job (SPEC §5).
-fn advertised_ips(jobs: &[JobSpec]) -> Vec<(String, String)> {
+pub(super) fn advertised_ips(jobs: &[JobSpec]) -> Vec<(String, String)> {
     let services = jobs.iter().filter_map(|job| job.service.as_ref());
-    services
-        .map(|service| {
-            let name = service.name.to_uppercase().replace('-', "_");
-            (
-                format!("CONTAINERPILOT_{name}_IP"),
-                service.address.to_string(),
-            )
-        })
-        .collect()
+    let variables = services.map(|service| {
+        let name = service.name.to_uppercase().replace('-', "_");
+        (
+            format!("CONTAINERPILOT_{name}_IP"),
+            service.address.to_string(),
+        )
+    });
+    variables.collect()
 }
+
+/// Requests for a reload that wait for their answer; the first is being worked
+/// on.
+pub(super) type Reloads = VecDeque<ReplyTo>;

@@ -7,7 +7,6 @@ use super::effects::Phase;
 use super::job::Job;
 use super::timers::Timer;
 use super::{JobId, Supervisor};
-use crate::config::Start;
 use crate::event::{Code, Event};
 
 /// How long the kernel gets to carry out SIGKILL before the supervisor leaves
@@ -37,7 +36,7 @@ impl Supervisor {
         }
         self.fx.phase = Phase::Withdrawing;
         self.fx.set_timer(Timer::Shutdown, self.fx.stop_timeout);
-        self.abandon_reload();
+        self.abandon_reloads();
         self.did_withdraw();
     }
 
@@ -108,38 +107,30 @@ impl Supervisor {
 
     /// When only jobs are left that wait for the end of others, that is the end.
     fn settle_running(&mut self) {
-        if self.successors.is_some() {
-            self.settle_reload();
-            return;
-        }
+        self.settle_retired();
         let idle = |job: &Job| job.is_complete() || (job.is_stop_hook() && job.is_dormant());
         let has_work = if self.jobs.is_empty() {
-            self.serves
+            !self.config.watches.is_empty() || self.config.telemetry.is_some()
         } else {
             !self.jobs.values().all(idle)
         };
-        if !has_work {
-            let what = if self.jobs.is_empty() {
-                "there is nothing to run"
-            } else {
-                "all jobs are complete"
-            };
-            self.fx
-                .log(Level::Info, None, format!("{what}, shutting down"));
-            self.begin_shutdown();
+        if has_work || !self.successors.is_empty() {
+            return;
         }
+        let what = if self.jobs.is_empty() {
+            "there is nothing to run"
+        } else {
+            "all jobs are complete"
+        };
+        self.fx
+            .log(Level::Info, None, format!("{what}, shutting down"));
+        self.begin_shutdown();
     }
 
     /// Stop hooks that nothing can start any more complete; when everything is
     /// complete and no process is left, so is shutdown.
     fn settle_shutdown(&mut self) {
-        let waiting = |job: &Job| job.is_stop_hook() && job.is_dormant();
-        let futile: Vec<JobId> = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| waiting(job) && !self.can_be_started(job))
-            .map(|(id, _)| *id)
-            .collect();
+        let futile = self.futile_hooks(|_| true);
         if !futile.is_empty() {
             for id in futile {
                 self.with_job(id, Job::complete);
@@ -153,6 +144,7 @@ impl Supervisor {
             return;
         }
         // Hooks of each other: none will ever start. The first in the file goes.
+        let waiting = |job: &Job| job.is_stop_hook() && job.is_dormant();
         let stuck = self
             .jobs
             .values()
@@ -167,21 +159,32 @@ impl Supervisor {
         }
     }
 
-    /// Whether the event that starts this stop hook can still come.
-    fn can_be_started(&self, hook: &Job) -> bool {
-        let (Start::Once(event) | Start::Each(event)) = hook.start() else {
-            return false;
+    /// Stop hooks among some jobs that wait for the end of another of them
+    /// which has ended, or does not exist.
+    pub(super) fn futile_hooks(&self, among: impl Fn(&Job) -> bool) -> Vec<JobId> {
+        let can_start = |hook: &Job| {
+            let Some(event) = hook.start_event() else {
+                return false;
+            };
+            let sources = self
+                .index
+                .named(&event.source)
+                .iter()
+                .filter_map(|id| self.jobs.get(id));
+            let mut sources = sources.filter(|job| among(job));
+            match event.code {
+                Code::Stopping => sources.any(|job| !job.is_stopping()),
+                Code::Stopped => sources.any(|job| !job.is_complete()),
+                _ => false,
+            }
         };
-        let mut sources = self
-            .index
-            .named(&event.source)
+        let is_futile =
+            |job: &Job| among(job) && job.is_stop_hook() && job.is_dormant() && !can_start(job);
+        self.jobs
             .iter()
-            .filter_map(|id| self.jobs.get(id));
-        match event.code {
-            Code::Stopping => sources.any(|job| !job.is_stopping()),
-            Code::Stopped => sources.any(|job| !job.is_complete()),
-            _ => false,
-        }
+            .filter(|(_, job)| is_futile(job))
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     fn leave(&mut self) {

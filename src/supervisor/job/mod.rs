@@ -3,10 +3,12 @@
 //! A job sees only its own inputs, each a method named for what happened, and
 //! answers through [`Effects`]. What concerns several jobs (who is subscribed to
 //! an event, who must complete before whom) is the supervisor's. Its runs are in
-//! [`run`], its way to completion in [`completion`].
+//! [`run`], its way to completion in [`completion`], and what a reload changes of
+//! it in [`update`].
 
 mod completion;
 mod run;
+mod update;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,8 +20,8 @@ use super::JobId;
 use super::effects::Effects;
 use super::health::Health;
 use super::timers::Timer;
-use crate::config::{JobSpec, Restarts, Start};
-use crate::event::Code;
+use crate::config::{JobSpec, Start};
+use crate::event::{Code, Event};
 use crate::message::{Label, Pid};
 use run::Run;
 
@@ -62,7 +64,13 @@ pub(super) struct Job {
     label: Label,
     pid_variable: Arc<str>,
     state: State,
-    restarts_left: Restarts,
+    /// Restarts so far; `restarts` says how many there may be.
+    restarts_used: u64,
+    /// How the last run ended: [`Code::ExitSuccess`] or [`Code::ExitFailed`].
+    last_exit: Option<Code>,
+    /// The configuration in force does not have the job, or has another
+    /// process in its place: it completes.
+    retired: bool,
     /// Runs that events or a tick asked for while one was alive.
     owed: u64,
     health: Option<Health>,
@@ -79,11 +87,18 @@ impl Job {
             label: Label::Job(Arc::clone(&spec.name)),
             pid_variable: pid_variable(&spec.name),
             state: State::Waiting,
-            restarts_left: spec.restarts,
+            restarts_used: 0,
+            last_exit: None,
+            retired: false,
             owed: 0,
             health,
             spec,
         }
+    }
+
+    /// What the configuration says of the job.
+    pub(super) fn spec(&self) -> &JobSpec {
+        &self.spec
     }
 
     /// The name of the job, which is the source of its events.
@@ -99,11 +114,48 @@ impl Job {
     /// Whether the job runs because something ends: only such a job may start
     /// during shutdown, and it keeps nothing up while it waits.
     pub(super) fn is_stop_hook(&self) -> bool {
+        self.start_event().is_some_and(|event| {
+            matches!(event.code, Code::Stopping | Code::Stopped | Code::Shutdown)
+        })
+    }
+
+    /// The event that starts the job, if it is not a clock.
+    pub(super) fn start_event(&self) -> Option<&Event> {
         match &self.spec.when.start {
-            Start::Once(event) | Start::Each(event) => {
-                matches!(event.code, Code::Stopping | Code::Stopped | Code::Shutdown)
-            }
-            Start::Every(_) => false,
+            Start::Once(event) | Start::Each(event) => Some(event),
+            Start::Every(_) => None,
+        }
+    }
+
+    /// The name of the job that waits for this one to complete before it is
+    /// terminated.
+    pub(super) fn runs_before(&self) -> Option<&Arc<str>> {
+        match &self.spec.when.start {
+            Start::Once(event) if event.code == Code::Stopping => Some(&event.source),
+            _ => None,
+        }
+    }
+
+    /// Whether the job is retired and nothing of it is left.
+    pub(super) fn is_gone(&self) -> bool {
+        let busy = self.health.as_ref().is_some_and(Health::is_busy);
+        self.retired && self.is_complete() && !busy
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired
+    }
+
+    /// Whether `event` describes how the job stands now, so that a condition
+    /// that waits for it once has nothing to wait for.
+    pub(super) fn holds(&self, code: Code) -> bool {
+        match code {
+            Code::ExitSuccess | Code::ExitFailed => self.last_exit == Some(code),
+            Code::Healthy | Code::Unhealthy => self
+                .health
+                .as_ref()
+                .is_some_and(|health| health.holds(code)),
+            _ => false,
         }
     }
 

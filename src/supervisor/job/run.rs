@@ -1,5 +1,7 @@
 //! The runs of a job: one process after the other, never two at a time.
 
+use std::time::Instant;
+
 use log::Level;
 
 use super::{Job, State, Step};
@@ -18,6 +20,8 @@ pub(super) struct Run {
     pub(super) pid: Option<Pid>,
     /// Sent before the process had started: it is passed on as soon as it has.
     signal: Option<i32>,
+    /// When it was asked for; its timeout counts from here.
+    pub(super) began: Instant,
     pub(super) timed_out: bool,
 }
 
@@ -132,6 +136,7 @@ impl Job {
             exec,
             pid: None,
             signal: None,
+            began: fx.now,
             timed_out: false,
         });
         if let Some(timeout) = self.spec.timeout {
@@ -143,14 +148,13 @@ impl Job {
         fx.timers.cancel(Timer::Run(self.id));
         fx.timers.cancel(Timer::Kill(self.id));
         fx.set_running(self.id, &self.pid_variable, None);
-        fx.publish(
-            if success {
-                Code::ExitSuccess
-            } else {
-                Code::ExitFailed
-            },
-            &self.spec.name,
-        );
+        let code = if success {
+            Code::ExitSuccess
+        } else {
+            Code::ExitFailed
+        };
+        self.last_exit = Some(code);
+        fx.publish(code, &self.spec.name);
         match &mut self.state {
             State::Running(_) => self.after_run(fx),
             State::Stopping(run, Step::Terminating) => {
@@ -190,20 +194,22 @@ impl Job {
     /// Whether an event or a tick can still start a run.
     fn has_starts_left(&self) -> bool {
         match self.spec.when.start {
-            Start::Every(_) => self.restarts_left != Restarts::Limited(0),
+            Start::Every(_) => self.may_restart(),
             Start::Each(_) => true,
             Start::Once(_) => false,
         }
     }
 
     fn take_restart(&mut self) -> bool {
-        match &mut self.restarts_left {
+        let permitted = self.may_restart();
+        self.restarts_used += u64::from(permitted);
+        permitted
+    }
+
+    fn may_restart(&self) -> bool {
+        match self.spec.restarts {
             Restarts::Unlimited => true,
-            Restarts::Limited(0) => false,
-            Restarts::Limited(left) => {
-                *left -= 1;
-                true
-            }
+            Restarts::Limited(limit) => self.restarts_used < limit,
         }
     }
 }

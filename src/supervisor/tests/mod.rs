@@ -7,6 +7,7 @@
 
 mod health;
 mod jobs;
+mod reload;
 mod requests;
 mod shutdown;
 mod sim;

@@ -16,6 +16,7 @@ use crate::event::{Code, Event, GLOBAL};
 use crate::message::{
     Action, ExecId, ExitStatus, Label, Message, Pid, ReplyTo, Signal, Spawn, StartError,
 };
+use crate::supervisor::effects::Phase;
 use crate::supervisor::{Identity, Supervisor};
 
 /// A job that runs `NAME` once, at startup.
@@ -96,6 +97,11 @@ impl JobSpec {
             interval: Duration::from_millis(interval_ms),
             timeout: Duration::from_millis(timeout_ms),
         });
+        self
+    }
+
+    pub(super) fn runs(mut self, program: &str) -> Self {
+        self.exec = Some(exec(program));
         self
     }
 
@@ -194,6 +200,10 @@ impl Sim {
         self.supervisor.is_done()
     }
 
+    pub(super) fn is_shutting_down(&self) -> bool {
+        self.supervisor.fx.phase != Phase::Running
+    }
+
     pub(super) fn is_running(&self, name: &str) -> bool {
         self.processes.contains_key(name)
     }
@@ -256,6 +266,13 @@ impl Sim {
             .push_back(Message::Request(request, ReplyTo::new(sender)));
         self.settle();
         receiver
+    }
+
+    /// An accepted configuration with these jobs takes over.
+    pub(super) fn reload(&mut self, jobs: Vec<JobSpec>) {
+        let answer = self.ask(Request::Reload);
+        self.send(Message::ConfigLoaded(Ok(Box::new(config(jobs)))));
+        assert_eq!(answer.try_recv().ok(), Some(Reply::Done));
     }
 
     /// Lets time pass, deadline by deadline.
@@ -342,7 +359,8 @@ impl Sim {
             Action::ReopenLog => self.note("reopen", "log"),
             Action::ConfigureLogging(_) => self.note("configure", "logging"),
             Action::Reply(to, reply) => to.send(reply),
-            Action::LoadConfig(_) => self.note("load", "configuration"),
+            Action::TakeOver => {}
+            Action::LoadConfig(_) => {}
         }
     }
 

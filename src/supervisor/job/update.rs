@@ -1,0 +1,93 @@
+//! What a reload changes of a job that keeps its process (SPEC §14).
+
+use super::{Job, State};
+use crate::config::{HealthSpec, JobSpec, Start};
+use crate::supervisor::effects::Effects;
+use crate::supervisor::health::Health;
+use crate::supervisor::timers::Timer;
+
+impl Job {
+    /// The configuration in force does not have the job any more. One that runs
+    /// because another retired job ends still does so.
+    pub(in crate::supervisor) fn retire(&mut self) {
+        self.retired = true;
+    }
+
+    /// A successor of the job that this one runs before or after has begun: it
+    /// waits for the end of that one.
+    pub(in crate::supervisor) fn wait_again(&mut self, fx: &mut Effects) {
+        if matches!(self.state, State::Complete) {
+            self.state = State::Waiting;
+            self.did_subscribe(fx);
+        }
+    }
+
+    /// Everything but the process is as `spec` says from now on. Returns whether
+    /// the job waits for something else than before, which may hold already.
+    pub(in crate::supervisor) fn update(&mut self, mut spec: JobSpec, fx: &mut Effects) -> bool {
+        self.update_health(spec.health.take(), fx);
+        spec.health = self.spec.health.clone();
+        let before = std::mem::replace(&mut self.spec, spec);
+        if before.timeout != self.spec.timeout {
+            self.rearm_run_timeout(fx);
+        }
+        let new_when = before.when != self.spec.when;
+        if new_when {
+            self.wait_anew(fx);
+        }
+        new_when && matches!(self.state, State::Waiting)
+    }
+
+    /// What is known of the health stays known as long as it is checked. A job
+    /// that is not checked any more keeps the memory of a check in flight, so
+    /// that there are never two.
+    fn update_health(&mut self, spec: Option<HealthSpec>, fx: &mut Effects) {
+        if self.spec.health == spec {
+            return;
+        }
+        self.spec.health.clone_from(&spec);
+        match (&mut self.health, spec) {
+            (None, None) => return,
+            (Some(health), None) => health.end(fx),
+            (Some(health), Some(spec)) => health.update(spec, fx),
+            (None, Some(spec)) => self.health = Some(Health::new(self.id, &self.spec.name, spec)),
+        }
+        let started = matches!(self.state, State::Running(_) | State::Present | State::Idle);
+        if started && self.spec.health.is_some() {
+            self.begin_checks(fx);
+        }
+    }
+
+    /// The time that the live run has taken already counts.
+    fn rearm_run_timeout(&mut self, fx: &mut Effects) {
+        let State::Running(run) = &self.state else {
+            return;
+        };
+        match self
+            .spec
+            .timeout
+            .and_then(|timeout| run.began.checked_add(timeout))
+        {
+            Some(at) => fx.timers.set(Timer::Run(self.id), at),
+            None => fx.timers.cancel(Timer::Run(self.id)),
+        }
+    }
+
+    /// Future starts follow the new `when`; a live run is not touched.
+    fn wait_anew(&mut self, fx: &mut Effects) {
+        fx.timers.cancel(Timer::When(self.id));
+        fx.timers.cancel(Timer::Tick(self.id));
+        self.owed = 0;
+        match (&self.state, &self.spec.when.start) {
+            (State::Running(_) | State::Idle, Start::Every(interval)) => {
+                fx.set_timer(Timer::Tick(self.id), *interval);
+            }
+            (State::Waiting, _) => self.did_subscribe(fx),
+            (State::Idle, Start::Once(_)) => {
+                self.state = State::Waiting;
+                self.did_subscribe(fx);
+            }
+            _ => {}
+        }
+    }
+}
