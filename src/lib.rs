@@ -6,6 +6,7 @@ pub mod config;
 pub mod control;
 pub mod environment;
 pub mod event;
+pub mod http;
 pub mod logging;
 pub mod main_loop;
 pub mod message;

@@ -2,3 +2,7 @@
 
 pub mod api;
 mod body;
+pub mod server;
+mod socket;
+
+pub use socket::Error as SocketError;

@@ -1,0 +1,227 @@
+//! The control plane's server: HTTP on the control socket in, questions to the
+//! supervisor out, its replies back (SPEC §8).
+//!
+//! Owns the socket, its file and the threads behind it. It decides nothing but
+//! what is not worth a question: unknown paths, wrong methods, bodies that say
+//! nothing valid. Started, moved and stopped by the main loop.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, bounded};
+
+use super::api::{self, Endpoint, Reply, Request, SERVER_MARGIN};
+use super::socket::{self, SocketFile};
+use crate::http::{self, Body, Limits, Listener, Method, Response, Server};
+use crate::message::{Message, ReplyTo};
+
+/// The prefix of every path, which the seed's own curl lines put where a URL has
+/// its host.
+const VERSION: &str = "v3";
+
+/// The path in metrics of everything that is no endpoint.
+pub const OTHER: &str = "other";
+
+/// Why the control plane could not be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// The socket cannot be listened on.
+    Socket(socket::Error),
+    /// There is no thread to be had.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(error) => error.fmt(f),
+            Self::Thread(error) => {
+                write!(f, "cannot start a thread for the control plane: {error}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// A running control plane. Dropping it removes the socket's file and stops it
+/// without any patience.
+#[derive(Debug)]
+pub struct Control {
+    // In this order: the file is recognised as ours while the listener lives.
+    file: SocketFile,
+    server: Server,
+}
+
+impl Control {
+    /// Listens on the socket at `path`.
+    ///
+    /// `inbox` delivers a message to the supervisor and must not block; `observe`
+    /// is told of every answer, with the endpoint's path or [`OTHER`], and its
+    /// status.
+    ///
+    /// # Errors
+    /// If the socket is taken or cannot be made, or no thread can be started.
+    pub fn start(
+        path: &Path,
+        inbox: impl Fn(Message) + Send + Sync + 'static,
+        observe: impl Fn(&'static str, u16) + Send + Sync + 'static,
+    ) -> Result<Self, StartError> {
+        let (file, listener) = SocketFile::listen(path).map_err(StartError::Socket)?;
+        let endpoints = Endpoints {
+            inbox: Box::new(inbox),
+            observe: Box::new(observe),
+        };
+        let listener = Listener::Unix(listener);
+        let server = Server::start("control", listener, Limits::default(), Arc::new(endpoints));
+        let server = server.map_err(StartError::Thread)?;
+        Ok(Self { file, server })
+    }
+
+    /// Removes the socket's file, if it is still ours, and lets the requests in
+    /// flight be answered until `deadline`.
+    pub fn stop(self, deadline: Instant) {
+        drop(self.file);
+        self.server.stop(deadline);
+    }
+}
+
+/// What answers on the control socket.
+struct Endpoints {
+    inbox: Box<dyn Fn(Message) + Send + Sync>,
+    observe: Box<dyn Fn(&'static str, u16) + Send + Sync>,
+}
+
+impl http::Handler for Endpoints {
+    fn handle(&self, request: http::Request) -> Response {
+        let path = versioned(&request.host, &request.path);
+        let (name, response) = match api::endpoint(&path) {
+            Some(endpoint) => (endpoint.path, self.call(endpoint, &request)),
+            None => (
+                OTHER,
+                Response::text(404, &format!("no such endpoint: {path:?}")),
+            ),
+        };
+        (self.observe)(name, response.status);
+        response
+    }
+
+    fn answered(&self, path: &str, status: u16) {
+        // All others have been observed with what is known of them.
+        if path.is_empty() {
+            (self.observe)(OTHER, status);
+        }
+    }
+}
+
+impl Endpoints {
+    fn call(&self, endpoint: &Endpoint, request: &http::Request) -> Response {
+        let allowed = match endpoint.method {
+            "GET" => "GET, HEAD",
+            method => method,
+        };
+        let is_head_of_get = request.method == Method::Head && endpoint.method == "GET";
+        if request.method.as_str() != endpoint.method && !is_head_of_get {
+            let message = format!("{} is asked with {allowed}", endpoint.path);
+            return Response::text(405, &message).with_header("Allow", allowed);
+        }
+        match (endpoint.parse)(&request.body) {
+            Ok(asked) => respond(self.ask(asked, endpoint.deadline.saturating_sub(SERVER_MARGIN))),
+            Err(refusal) => respond(refusal),
+        }
+    }
+
+    /// Asks the supervisor and waits for its reply.
+    fn ask(&self, request: Request, patience: Duration) -> Reply {
+        let (sender, reply) = bounded(1);
+        (self.inbox)(Message::Request(request, ReplyTo::new(sender)));
+        reply
+            .recv_timeout(patience)
+            .unwrap_or_else(|error| Reply::Refused {
+                status: 503,
+                message: match error {
+                    RecvTimeoutError::Timeout => {
+                        format!(
+                            "the supervisor did not answer within {} s",
+                            patience.as_secs()
+                        )
+                    }
+                    RecvTimeoutError::Disconnected => "the supervisor has ended".to_owned(),
+                },
+            })
+    }
+}
+
+/// The path that is meant: in `http:/v3/env`, which the seed's curl lines use,
+/// curl takes `v3` for the host and `/env` for the path.
+fn versioned<'a>(host: &str, path: &'a str) -> Cow<'a, str> {
+    let has_version = path
+        .strip_prefix('/')
+        .and_then(|path| path.strip_prefix(VERSION))
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    if host.eq_ignore_ascii_case(VERSION) && !has_version {
+        return Cow::Owned(format!("/{VERSION}{path}"));
+    }
+    Cow::Borrowed(path)
+}
+
+fn respond(reply: Reply) -> Response {
+    match reply {
+        Reply::Done => Response::empty(200),
+        Reply::Pong => Response {
+            body: Body::Bytes(b"ok".to_vec()),
+            ..Response::empty(200)
+        },
+        Reply::Updated(updated) => {
+            let body = format!("{{\n  \"updated\": {updated}\n}}");
+            Response::with_body(200, "application/json", body.into_bytes())
+        }
+        Reply::Refused { status, message } => Response::text(status, &message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crossbeam_channel::unbounded;
+
+    #[test]
+    fn the_version_may_stand_where_curl_sees_the_host() {
+        let table = [
+            ("localhost", "/v3/env", "/v3/env"),
+            ("localhost", "/env", "/env"),
+            ("v3", "/env", "/v3/env"),
+            ("V3", "/maintenance/enable", "/v3/maintenance/enable"),
+            ("v3", "/v3/env", "/v3/env"),
+            ("v3", "/v3", "/v3"),
+            ("v3", "/v3env", "/v3/v3env"),
+            ("v3", "/", "/v3/"),
+            ("v3.example", "/env", "/env"),
+            ("", "/env", "/env"),
+        ];
+        for (host, path, expected) in table {
+            assert_eq!(versioned(host, path), expected, "{host} {path}");
+        }
+    }
+
+    #[test]
+    fn a_supervisor_that_does_not_answer_in_time_is_503() {
+        let (inbox, messages) = unbounded();
+        let endpoints = Endpoints {
+            inbox: Box::new(move |message| inbox.send(message).unwrap()),
+            observe: Box::new(|_, _| ()),
+        };
+        let expected = Reply::Refused {
+            status: 503,
+            message: "the supervisor did not answer within 1 s".to_owned(),
+        };
+        assert_eq!(endpoints.ask(Request::Ping, Duration::from_secs(1)), expected);
+        assert!(matches!(messages.try_recv(), Ok(Message::Request(Request::Ping, _))));
+    }
+}

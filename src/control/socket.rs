@@ -1,0 +1,188 @@
+//! The control socket's file: made without stealing a live one, removed only
+//! while it is still ours (SPEC §8).
+//!
+//! Called by the control server. Never connects to its own socket.
+//!
+//! Looking whether somebody listens, removing a stale file and making a new one
+//! are three steps; so are looking and removing at the end. Two supervisors that
+//! start at once must not step between each other's, so every supervisor holds a
+//! lock on the directory meanwhile: flock(2), which leaves no file behind and ends
+//! with its process.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::os::fd::AsRawFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use crate::unix_socket;
+
+/// Only the supervisor's own user may ask.
+const MODE: u32 = 0o600;
+
+/// How long to wait for the lock. Others hold it for a moment; should a stranger
+/// hold it for good, going on without is better than not starting.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// How long somebody who listens may take to be connected.
+const PROBE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why the control socket cannot be listened on.
+#[derive(Debug)]
+pub enum Error {
+    /// Somebody accepts connections there.
+    Taken(PathBuf),
+    /// There is a file, but it is no socket.
+    NotASocket(PathBuf),
+    /// The path does not fit into a socket's address.
+    TooLong(PathBuf),
+    /// The directory is not there and cannot be made.
+    Directory(PathBuf, io::Error),
+    /// What else the kernel said.
+    Io(PathBuf, io::Error),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Taken(path) => write!(
+                f,
+                "another containerpilot is listening on {}",
+                path.display()
+            ),
+            Self::NotASocket(path) => {
+                write!(
+                    f,
+                    "cannot listen on {path:?}: there is a file that is not a socket; remove it or set another control.socket"
+                )
+            }
+            Self::TooLong(path) => write!(
+                f,
+                "cannot listen on {path:?}: the path has {} bytes, a socket's may have {} at most; set a shorter control.socket",
+                path.as_os_str().len(),
+                unix_socket::MAX_PATH
+            ),
+            Self::Directory(path, error) => write!(
+                f,
+                "cannot create the control socket's directory {path:?}: {error}"
+            ),
+            Self::Io(path, error) => write!(f, "cannot listen on {path:?}: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// The file of a socket that this process listens on; removed on drop, unless
+/// somebody has put another one in its place.
+#[derive(Debug)]
+pub(super) struct SocketFile {
+    path: PathBuf,
+    /// Device and inode. The inode's number is not given to another file as long
+    /// as the listener lives, so this must be dropped before that.
+    identity: (u64, u64),
+}
+
+impl SocketFile {
+    /// Listens on `path`, whose directory is made if it is missing. A socket on
+    /// which nobody accepts is replaced.
+    pub(super) fn listen(path: &Path) -> Result<(Self, UnixListener), Error> {
+        if path.as_os_str().as_bytes().len() > unix_socket::MAX_PATH {
+            return Err(Error::TooLong(path.to_owned()));
+        }
+        let directory = directory(path);
+        fs::create_dir_all(directory)
+            .map_err(|error| Error::Directory(directory.to_owned(), error))?;
+        let _lock = lock(directory);
+        remove_stale(path)?;
+        let failed = |error: io::Error| match error.kind() {
+            // Only without a lock: somebody else has been faster.
+            ErrorKind::AddrInUse => Error::Taken(path.to_owned()),
+            _ => Error::Io(path.to_owned(), error),
+        };
+        let listener = unix_socket::bind(path, MODE).map_err(failed)?;
+        let identity = identity(path).map_err(failed)?;
+        let path = path.to_owned();
+        Ok((Self { path, identity }, listener))
+    }
+}
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        let _lock = lock(directory(&self.path));
+        if identity(&self.path).is_ok_and(|identity| identity == self.identity)
+            && let Err(error) = fs::remove_file(&self.path)
+        {
+            log::warn!("cannot remove the control socket {:?}: {error}", self.path);
+        }
+    }
+}
+
+fn directory(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn identity(path: &Path) -> io::Result<(u64, u64)> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Makes the path free, if nothing that is alive or not ours is there.
+fn remove_stale(path: &Path) -> Result<(), Error> {
+    let failed = |error| Error::Io(path.to_owned(), error);
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+        Ok(metadata) if !metadata.file_type().is_socket() => {
+            return Err(Error::NotASocket(path.to_owned()));
+        }
+        Ok(_) => {}
+    }
+    match unix_socket::connect(path, PROBE_PATIENCE).map_err(|error| (error.kind(), error)) {
+        // WouldBlock: it listens, but has no time.
+        Ok(_) | Err((ErrorKind::WouldBlock, _)) => Err(Error::Taken(path.to_owned())),
+        Err((ErrorKind::ConnectionRefused, _)) => fs::remove_file(path).map_err(failed),
+        Err((ErrorKind::NotFound, _)) => Ok(()),
+        Err((_, error)) => Err(failed(error)),
+    }
+}
+
+/// The lock on a directory, held until the file is dropped; none if there is no
+/// getting it, for instance because the file system knows no locks.
+fn lock(directory: &Path) -> Option<File> {
+    let file = File::open(directory).ok()?;
+    if flock(&file, libc::LOCK_EX | libc::LOCK_NB).is_ok() {
+        return Some(file);
+    }
+    // flock knows no timeout, so a thread waits. Should it come too late, the
+    // file is dropped and the lock with it.
+    let (sender, receiver) = bounded(1);
+    let waiter = thread::Builder::new().name("lock".to_owned());
+    let wait = move || match flock(&file, libc::LOCK_EX) {
+        Ok(()) => drop(sender.send(file)),
+        Err(error) => log::debug!("cannot lock the control socket's directory: {error}"),
+    };
+    waiter.spawn(wait).ok()?;
+    receiver.recv_timeout(LOCK_PATIENCE).ok()
+}
+
+fn flock(file: &File, operation: libc::c_int) -> io::Result<()> {
+    // SAFETY: a call without pointers on a descriptor that is open.
+    match unsafe { libc::flock(file.as_raw_fd(), operation) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

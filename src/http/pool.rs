@@ -1,0 +1,431 @@
+//! The threads of a server and who may have them.
+//!
+//! Every thread waits in accept itself, serves the connection it gets, and
+//! returns: a leader and its followers, without a queue or a wake-up in between.
+//! Before a thread serves, it makes sure that another one waits in accept; of
+//! idle threads only a few stay. So an idle server sleeps in the kernel, and a
+//! burst gets as many threads as it needs, up to the limit and one more, which
+//! holds the newcomer for whom room must be made.
+//!
+//! Room is made at the cost of the connection that has waited longest for its
+//! client. Where the kernel refuses descriptors or threads, the pool carries on
+//! with what it has. Called by [`Server`](super::Server) and the connection.
+
+use std::fmt;
+use std::io;
+use std::net::Shutdown;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use log::{error, warn};
+
+use super::connection::Connection;
+use super::stream::Stream;
+use super::{Handler, Limits, Listener};
+
+/// Enough for parsing, a handler and a panic's message; the rest is on the heap.
+const STACK: usize = 64 << 10;
+
+/// Idle threads that stay.
+const IDLE_THREADS: usize = 2;
+
+/// How long a connection may keep a newcomer waiting before it is shut down: a
+/// client that means well sends its request within this time.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// How long a thread waits for a silent client when nobody else can accept.
+pub(super) const HURRY: Duration = Duration::from_secs(1);
+
+/// When to try again after the kernel had no descriptor or memory, unless one of
+/// our own connections closes before.
+const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// A listener, its threads and its connections.
+pub(super) struct Pool {
+    pub(super) name: &'static str,
+    pub(super) limits: Limits,
+    pub(super) handler: Arc<dyn Handler>,
+    listener: Listener,
+    state: Mutex<State>,
+    /// A connection or a thread has ended, or the server stops.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    threads: usize,
+    /// Threads that wait in accept or are about to.
+    accepting: usize,
+    /// Threads that wait for `changed`.
+    waiting: usize,
+    /// Accepted connections for which there is no room yet.
+    newcomers: usize,
+    streams: usize,
+    visits: Vec<Entry>,
+    next_id: u64,
+    stopping: bool,
+    /// What has been reported and not been over since.
+    short_of_threads: bool,
+    short_of_descriptors: bool,
+}
+
+/// A connection that is being served.
+#[derive(Debug)]
+struct Entry {
+    id: u64,
+    stream: Arc<Stream>,
+    /// Since when it waits for its client to say or take something.
+    waits_since: Option<Instant>,
+    evicted: bool,
+}
+
+impl State {
+    fn entry(&mut self, id: u64) -> Option<&mut Entry> {
+        self.visits.iter_mut().find(|entry| entry.id == id)
+    }
+
+    /// Shuts down the connection that has waited longest for its client, if that
+    /// is long enough; else tells how long to wait before looking again.
+    fn evict(&mut self) -> Option<Duration> {
+        let waiting = self.visits.iter_mut().filter(|entry| !entry.evicted);
+        let longest = waiting
+            .filter_map(|entry| entry.waits_since.map(|since| (since, entry)))
+            .min_by_key(|(since, _)| *since);
+        let Some((since, entry)) = longest else {
+            return Some(PATIENCE);
+        };
+        let left = PATIENCE.saturating_sub(since.elapsed());
+        if !left.is_zero() {
+            return Some(left);
+        }
+        entry.evicted = true;
+        entry.stream.shut_down(Shutdown::Both);
+        None
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("name", &self.name)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Pool {
+    /// Starts the first thread.
+    pub(super) fn start(
+        name: &'static str,
+        listener: Listener,
+        limits: Limits,
+        handler: Arc<dyn Handler>,
+    ) -> io::Result<Arc<Self>> {
+        listener.prepare()?;
+        let pool = Arc::new(Self {
+            name,
+            limits,
+            handler,
+            listener,
+            state: Mutex::new(State {
+                threads: 1,
+                accepting: 1,
+                ..State::default()
+            }),
+            changed: Condvar::new(),
+        });
+        pool.spawn()?;
+        Ok(pool)
+    }
+
+    /// See [`Server::stop`](super::Server::stop).
+    pub(super) fn stop(&self, deadline: Instant) {
+        let mut state = self.lock();
+        state.stopping = true;
+        self.listener.shut_down();
+        for entry in &state.visits {
+            if entry.waits_since.is_some() {
+                // What has arrived can still be read; it gets its answer.
+                entry.stream.shut_down(Shutdown::Read);
+            }
+        }
+        self.changed.notify_all();
+        while state.threads > 0 {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.wait(state, left);
+        }
+        for entry in &state.visits {
+            entry.stream.shut_down(Shutdown::Both);
+        }
+    }
+
+    /// Whether a connection may stay open for another request: nobody else is
+    /// kept out by it.
+    pub(super) fn has_room(&self) -> bool {
+        let state = self.lock();
+        !state.stopping && state.newcomers == 0 && state.accepting > 0
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No invariant of the state spans a call that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until something changes, for `limit` at most.
+    fn wait<'a>(&self, mut state: MutexGuard<'a, State>, limit: Duration) -> MutexGuard<'a, State> {
+        state.waiting += 1;
+        let (mut state, _elapsed) = self
+            .changed
+            .wait_timeout(state, limit)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.waiting -= 1;
+        state
+    }
+
+    /// Tells those who wait, and spares the system call if nobody does.
+    fn notify(&self, state: &State) {
+        if state.waiting > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Starts a thread that has been counted already.
+    fn spawn(self: &Arc<Self>) -> io::Result<()> {
+        let pool = Arc::clone(self);
+        let builder = thread::Builder::new()
+            .name(self.name.to_owned())
+            .stack_size(STACK);
+        builder.spawn(move || Worker(pool).work()).map(drop)
+    }
+
+    /// The next connection, or `None` if this thread is not needed any more. The
+    /// caller is counted as accepting.
+    fn next_visit(self: &Arc<Self>) -> Option<Visit> {
+        loop {
+            match self.listener.accept() {
+                Ok(stream) => return self.admit(stream),
+                Err(error) if self.tolerates(&error) => {}
+                Err(_stopping) => {
+                    self.lock().accepting -= 1;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Gives a new connection its place, and makes sure that somebody else
+    /// accepts while it is served.
+    fn admit(self: &Arc<Self>, stream: Stream) -> Option<Visit> {
+        let mut state = self.lock();
+        state.accepting -= 1;
+        state.short_of_descriptors = false;
+        let mut state = self.make_room(state);
+        if state.stopping {
+            return None;
+        }
+        let (id, stream, arrived) = (state.next_id, Arc::new(stream), Instant::now());
+        state.next_id += 1;
+        state.visits.push(Entry {
+            id,
+            stream: Arc::clone(&stream),
+            waits_since: Some(arrived),
+            evicted: false,
+        });
+        let pool = Arc::clone(self);
+        let visit = Visit {
+            pool,
+            id,
+            stream,
+            arrived,
+        };
+        if state.accepting == 0 && state.threads <= self.limits.connections {
+            state.threads += 1;
+            state.accepting += 1;
+            drop(state);
+            self.reinforce();
+        }
+        Some(visit)
+    }
+
+    /// Starts one more thread, or carries on without.
+    fn reinforce(self: &Arc<Self>) {
+        let result = self.spawn();
+        let mut state = self.lock();
+        match result {
+            Ok(()) => state.short_of_threads = false,
+            Err(error) => {
+                state.threads -= 1;
+                state.accepting -= 1;
+                if !state.short_of_threads {
+                    state.short_of_threads = true;
+                    warn!(
+                        "{}: cannot start a thread, going on with {}: {error}",
+                        self.name, state.threads
+                    );
+                }
+            }
+        }
+    }
+
+    /// Waits until there is room for one more connection, and makes some.
+    fn make_room<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        state.newcomers += 1;
+        while state.visits.len() >= self.limits.connections && !state.stopping {
+            let leaving = state.visits.iter().any(|entry| entry.evicted);
+            let look_again = if leaving { None } else { state.evict() };
+            state = self.wait(state, look_again.unwrap_or(PATIENCE));
+        }
+        state.newcomers -= 1;
+        state
+    }
+
+    /// Whether to go on accepting after this error, having waited if that helps.
+    fn tolerates(&self, error: &io::Error) -> bool {
+        let mut state = self.lock();
+        if state.stopping {
+            return false;
+        }
+        if is_the_clients(error) {
+            return true;
+        }
+        if !state.short_of_descriptors {
+            state.short_of_descriptors = true;
+            warn!(
+                "{}: cannot accept a connection, trying again: {error}",
+                self.name
+            );
+        }
+        let _whether_or_not_it_helps = state.evict();
+        let state = self.wait(state, BACK_OFF);
+        !state.stopping
+    }
+
+    /// Whether this thread shall wait in accept again; it is then counted so.
+    fn keeps_me(&self) -> bool {
+        let mut state = self.lock();
+        if state.stopping || state.accepting >= IDLE_THREADS {
+            return false;
+        }
+        state.accepting += 1;
+        true
+    }
+}
+
+/// Whether this error of accept(2) concerns only a client that has gone: Linux
+/// passes on what happened to the new connection.
+fn is_the_clients(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(
+            libc::EINTR
+                | libc::ECONNABORTED
+                | libc::EPROTO
+                | libc::ENOPROTOOPT
+                | libc::EOPNOTSUPP
+                | libc::ENETDOWN
+                | libc::ENETUNREACH
+                | libc::EHOSTDOWN
+                | libc::EHOSTUNREACH
+                | libc::ENONET
+                | libc::EPERM
+        )
+    )
+}
+
+/// A thread of the pool, counted as long as it exists.
+struct Worker(Arc<Pool>);
+
+impl Worker {
+    fn work(self) {
+        let pool = &self.0;
+        while let Some(visit) = pool.next_visit() {
+            let mut connection = Connection::new(&visit);
+            if catch_unwind(AssertUnwindSafe(|| connection.serve())).is_err() {
+                error!(
+                    "{}: a request met a bug (panic), its connection is closed",
+                    pool.name
+                );
+                let _even_so = catch_unwind(AssertUnwindSafe(|| connection.give_up()));
+            }
+            drop(visit);
+            if !pool.keeps_me() {
+                return;
+            }
+        }
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let mut state = self.0.lock();
+        state.threads -= 1;
+        self.0.notify(&state);
+    }
+}
+
+/// The place of one connection in the pool, which it leaves when this is dropped.
+pub(super) struct Visit {
+    pub(super) pool: Arc<Pool>,
+    pub(super) stream: Arc<Stream>,
+    pub(super) arrived: Instant,
+    id: u64,
+}
+
+impl Visit {
+    /// From now on the client waits for us. `false` if the connection had to make
+    /// room in this very moment: then nothing may be done for it.
+    pub(super) fn begin(&self) -> bool {
+        match self.pool.lock().entry(self.id) {
+            Some(entry) if !entry.evicted => {
+                entry.waits_since = None;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// From now on we wait for the client.
+    pub(super) fn await_client(&self) {
+        if let Some(entry) = self.pool.lock().entry(self.id) {
+            entry.waits_since = Some(Instant::now());
+        }
+    }
+
+    /// Takes one of the places for streams, if there is any.
+    pub(super) fn streaming(&self) -> Option<Streaming<'_>> {
+        let mut state = self.pool.lock();
+        if state.streams >= self.pool.limits.streams {
+            return None;
+        }
+        state.streams += 1;
+        Some(Streaming(&self.pool))
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        let mut state = self.pool.lock();
+        // The pool's hold on the socket ends here, under the lock, so that nobody
+        // shuts down a descriptor that already belongs to somebody else.
+        state.visits.retain(|entry| entry.id != self.id);
+        self.pool.notify(&state);
+    }
+}
+
+/// The place of one stream.
+pub(super) struct Streaming<'a>(&'a Pool);
+
+impl Drop for Streaming<'_> {
+    fn drop(&mut self) {
+        self.0.lock().streams -= 1;
+    }
+}

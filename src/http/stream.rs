@@ -1,0 +1,151 @@
+//! One accepted connection, Unix or TCP, whose reads and writes end by a given
+//! moment, and the listener it came from.
+//!
+//! Called by the pool (accept, shut down) and the connection (read, write).
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use super::Listener;
+
+/// How many clients may wait to be accepted; the kernel lowers it to
+/// `net.core.somaxconn`.
+const BACKLOG: libc::c_int = 1024;
+
+/// As much as the kernel takes without waiting twice on one timeout.
+const PIECE: usize = 16 << 10;
+
+impl Listener {
+    /// Waits for the next client.
+    pub(super) fn accept(&self) -> io::Result<Stream> {
+        match self {
+            Self::Unix(listener) => Ok(Stream::Unix(listener.accept()?.0)),
+            Self::Tcp(listener) => {
+                let (stream, _peer) = listener.accept()?;
+                // A peer that is gone already is found out by the first read.
+                let _gone = stream.set_nodelay(true);
+                Ok(Stream::Tcp(stream))
+            }
+        }
+    }
+
+    /// Lets accept wait, and a burst of clients wait in the kernel instead of
+    /// being refused; std's own backlog is 128.
+    pub(super) fn prepare(&self) -> io::Result<()> {
+        match self {
+            Self::Unix(listener) => listener.set_nonblocking(false)?,
+            Self::Tcp(listener) => listener.set_nonblocking(false)?,
+        }
+        // SAFETY: a call without pointers on a descriptor that is open.
+        match unsafe { libc::listen(self.fd(), BACKLOG) } {
+            0 => Ok(()),
+            _ => Err(io::Error::last_os_error()),
+        }
+    }
+
+    /// Refuses new clients and wakes every thread that waits in accept, with
+    /// EINVAL. The address itself stays taken until the listener is dropped.
+    pub(super) fn shut_down(&self) {
+        // SAFETY: a call without pointers on a descriptor that is open. It can
+        // only fail if the socket no longer listens, which is what is wanted.
+        unsafe { libc::shutdown(self.fd(), libc::SHUT_RDWR) };
+    }
+
+    fn fd(&self) -> RawFd {
+        match self {
+            Self::Unix(listener) => listener.as_raw_fd(),
+            Self::Tcp(listener) => listener.as_raw_fd(),
+        }
+    }
+}
+
+/// A connection to a client.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Unix(UnixStream),
+    Tcp(TcpStream),
+}
+
+impl Stream {
+    /// Reads what is there, or waits for it; 0 at the end, `TimedOut` at the
+    /// deadline.
+    pub(super) fn read(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        retry(deadline, |left| match self {
+            Self::Unix(stream) => {
+                stream.set_read_timeout(Some(left))?;
+                (&*stream).read(buffer)
+            }
+            Self::Tcp(stream) => {
+                stream.set_read_timeout(Some(left))?;
+                (&*stream).read(buffer)
+            }
+        })
+    }
+
+    /// Writes everything by the deadline, or fails with `TimedOut`.
+    pub(super) fn write_all(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let piece = bytes.get(..PIECE).unwrap_or(bytes);
+            let count = retry(deadline, |left| match self {
+                Self::Unix(stream) => {
+                    stream.set_write_timeout(Some(left))?;
+                    (&*stream).write(piece)
+                }
+                Self::Tcp(stream) => {
+                    stream.set_write_timeout(Some(left))?;
+                    (&*stream).write(piece)
+                }
+            })?;
+            bytes = bytes.get(count..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    /// Ends one or both directions, which also wakes whoever waits in them.
+    pub(super) fn shut_down(&self, how: Shutdown) {
+        // It fails only if the peer has ended the connection already.
+        let _ended = match self {
+            Self::Unix(stream) => stream.shutdown(how),
+            Self::Tcp(stream) => stream.shutdown(how),
+        };
+    }
+
+    /// Whether the client has closed the connection. One that has only ended its
+    /// own side may still read.
+    pub(super) fn is_hung_up(&self) -> bool {
+        let fd = match self {
+            Self::Unix(stream) => stream.as_raw_fd(),
+            Self::Tcp(stream) => stream.as_raw_fd(),
+        };
+        // POLLHUP and POLLERR come unasked.
+        let mut poll = libc::pollfd {
+            fd,
+            events: 0,
+            revents: 0,
+        };
+        // SAFETY: one initialised pollfd, and no waiting.
+        unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
+    }
+}
+
+/// Calls `act` with the time left until it succeeds, fails for a real reason, or
+/// no time is left.
+fn retry(
+    deadline: Instant,
+    mut act: impl FnMut(Duration) -> io::Result<usize>,
+) -> io::Result<usize> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        match act(left) {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
+            result => return result,
+        }
+    }
+}
