@@ -221,7 +221,13 @@ mod tests {
             status: 503,
             message: "the supervisor did not answer within 1 s".to_owned(),
         };
-        assert_eq!(endpoints.ask(Request::Ping, Duration::from_secs(1)), expected);
-        assert!(matches!(messages.try_recv(), Ok(Message::Request(Request::Ping, _))));
+        assert_eq!(
+            endpoints.ask(Request::Ping, Duration::from_secs(1)),
+            expected
+        );
+        assert!(matches!(
+            messages.try_recv(),
+            Ok(Message::Request(Request::Ping, _))
+        ));
     }
 }
