@@ -68,6 +68,7 @@ impl MainLoop {
             self.supervisor.expire(Instant::now());
             self.perform();
             let took = began.elapsed();
+            self.supervisor.turn_ended(took);
             if took > SLOW_TURN {
                 log::warn!(
                     "a turn of the event loop took {took:?}: {}",

@@ -35,6 +35,14 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// The exit code by which shells report it: 128 and the number for a signal.
+    pub fn exit_code(self) -> i32 {
+        match self {
+            Self::Code(code) => code,
+            Self::Signal(signal) => 128 + signal,
+        }
+    }
+
     /// Whether this is exit code 0.
     pub fn is_success(self) -> bool {
         self == Self::Code(0)
@@ -67,10 +75,14 @@ impl StartError {
         }
     }
 
-    /// Whether there was nothing to execute, as opposed to something that does
-    /// not execute.
-    pub fn is_not_found(&self) -> bool {
-        self.kind == io::ErrorKind::NotFound
+    /// The exit code by which shells report it: 127 if there was nothing to
+    /// execute, 126 if it could not be executed (POSIX.1-2024, 2.8.2).
+    pub fn exit_code(&self) -> i32 {
+        if self.kind == io::ErrorKind::NotFound {
+            127
+        } else {
+            126
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use crate::config::ExecSpec;
 use crate::environment::Environment;
 use crate::event::{Code, Event};
 use crate::message::{Action, ExecId, Label, Pid, Spawn};
+use crate::telemetry::metrics::Metrics;
 
 /// How far the supervisor is on its way out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,6 +51,8 @@ pub(super) struct Effects {
     pub(super) actions: Vec<Action>,
     /// Events that no job has seen yet.
     pub(super) events: VecDeque<Event>,
+    /// What has been counted and measured.
+    pub(super) metrics: Metrics,
     /// All deadlines.
     pub(super) timers: Timers,
     /// Whose execution each live one is.
@@ -70,6 +73,7 @@ impl Effects {
             environment: Arc::default(),
             actions: Vec::new(),
             events: VecDeque::new(),
+            metrics: Metrics::default(),
             timers: Timers::default(),
             live: BTreeMap::new(),
             came_to_rest: false,
@@ -86,6 +90,7 @@ impl Effects {
     /// Publishes an event: every job sees it, after all that came before it.
     pub(super) fn publish_event(&mut self, event: Event) {
         self.log(Level::Debug, None, format!("event: {event}"));
+        self.metrics.built_in.event_published(&event);
         self.events.push_back(event);
     }
 

@@ -12,7 +12,7 @@ use super::JobId;
 use super::effects::Effects;
 use super::timers::Timer;
 use crate::config::HealthSpec;
-use crate::event::Code;
+use crate::event::{Code, Event};
 use crate::message::{ExecId, ExitStatus, Label, Pid, StartError};
 
 /// What is known of a job's health, in the words of `/status`.
@@ -34,6 +34,7 @@ pub(super) enum Status {
 struct Check {
     exec: ExecId,
     pid: Option<Pid>,
+    began: Instant,
     /// Its result does not count any more: it took too long, or checking ended.
     /// It is being killed.
     discarded: bool,
@@ -114,6 +115,7 @@ impl Health {
     pub(super) fn end(&mut self, fx: &mut Effects) {
         self.wanted = false;
         self.status = Status::Unknown;
+        fx.metrics.built_in.health_known(&self.name, None);
         self.cease(fx);
     }
 
@@ -121,6 +123,7 @@ impl Health {
     pub(super) fn pause(&mut self, fx: &mut Effects) {
         self.cease(fx);
         self.status = Status::Maintenance;
+        fx.metrics.built_in.health_known(&self.name, None);
     }
 
     /// Maintenance mode ends: the next check is one interval from now.
@@ -145,6 +148,7 @@ impl Health {
         self.check = Some(Check {
             exec,
             pid: None,
+            began: fx.now,
             discarded: false,
         });
         fx.set_timer(Timer::Check(self.job), self.spec.timeout);
@@ -183,7 +187,12 @@ impl Health {
 
     fn ended(&mut self, result: Result<(), String>, fx: &mut Effects) {
         fx.timers.cancel(Timer::Check(self.job));
-        if self.check.take().is_some_and(|check| !check.discarded) {
+        let Some(check) = self.check.take() else {
+            return;
+        };
+        let took = fx.now.saturating_duration_since(check.began);
+        fx.metrics.built_in.check_ended(&self.name, took);
+        if !check.discarded {
             self.judge(result, fx);
         }
     }
@@ -191,6 +200,18 @@ impl Health {
     /// Takes the result of a check: every one is an event, a change is logged.
     fn judge(&mut self, result: Result<(), String>, fx: &mut Effects) {
         let before = self.status;
+        fx.metrics
+            .built_in
+            .health_known(&self.name, Some(result.is_ok()));
+        let code = if result.is_ok() {
+            Code::ExitSuccess
+        } else {
+            Code::ExitFailed
+        };
+        let (Label::Job(check) | Label::Check(check)) = &self.label;
+        fx.metrics
+            .built_in
+            .event_published(&Event::new(code, Arc::clone(check)));
         match result {
             Ok(()) => {
                 self.status = Status::Healthy;

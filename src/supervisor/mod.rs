@@ -27,7 +27,7 @@ mod timers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::Level;
 
@@ -75,9 +75,11 @@ impl Supervisor {
     /// A supervisor about to run `config`: its first turn, in which every job
     /// is subscribed and startup is published.
     pub fn new(now: Instant, mut config: Config, identity: Identity) -> Self {
+        let mut fx = Effects::new(now, config.stop_timeout);
+        fx.metrics.configure(&config);
         let jobs = std::mem::take(&mut config.jobs);
         let mut supervisor = Self {
-            fx: Effects::new(now, config.stop_timeout),
+            fx,
             jobs: BTreeMap::new(),
             index: Index::default(),
             last_job: 0,
@@ -137,6 +139,11 @@ impl Supervisor {
     /// What has to be done, in order; the caller does it before the next turn.
     pub fn take_actions(&mut self) -> Vec<Action> {
         std::mem::take(&mut self.fx.actions)
+    }
+
+    /// Takes note of how long the caller's last turn took.
+    pub fn turn_ended(&mut self, took: Duration) {
+        self.fx.metrics.built_in.turn_ended(took);
     }
 
     /// Whether nothing is left to supervise: the main loop may return.

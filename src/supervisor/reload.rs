@@ -56,6 +56,7 @@ impl Supervisor {
         let Some(reply_to) = self.reloads.pop_front() else {
             return;
         };
+        self.fx.metrics.built_in.reload_ended(result.is_ok());
         match result {
             Ok(config) => {
                 self.fx.actions.push(Action::TakeOver);
@@ -104,6 +105,7 @@ impl Supervisor {
     }
 
     fn take_over(&mut self, mut config: Config) {
+        self.fx.metrics.configure(&config);
         let wanted = std::mem::take(&mut config.jobs);
         if config.logging != self.config.logging {
             self.fx
@@ -246,7 +248,7 @@ impl Supervisor {
         let Some(job) = self.jobs.get(&id) else {
             return;
         };
-        let met = match job.start() {
+        let met = match &job.spec().when.start {
             Start::Every(_) => true,
             Start::Each(event) => event.code == Code::Startup,
             Start::Once(event) => {

@@ -11,7 +11,7 @@ impl Supervisor {
         let reply = match request {
             Request::Ping => Reply::Pong,
             Request::PutEnv(changes) => self.put_env(changes),
-            Request::PutMetric(metrics) => put_metric(&metrics),
+            Request::PutMetric(values) => self.put_metric(&values),
             Request::Maintenance(wanted) => self.set_maintenance(wanted),
             Request::Reload => {
                 self.ask_for_reload(reply_to);
@@ -38,6 +38,17 @@ impl Supervisor {
         Reply::Done
     }
 
+    /// Takes all values, or none and says why.
+    fn put_metric(&mut self, values: &[(String, f64)]) -> Reply {
+        match self.fx.metrics.push(values, self.fx.now) {
+            Ok(()) => Reply::Done,
+            Err(error) => Reply::Refused {
+                status: 400,
+                message: error.to_string(),
+            },
+        }
+    }
+
     /// Works out anew what every child is given.
     pub(super) fn refresh_environment(&mut self) {
         let mut environment = self.identity.environment.clone();
@@ -50,13 +61,5 @@ impl Supervisor {
             environment.set(name.as_str(), address.as_str());
         }
         self.fx.environment = Arc::new(environment);
-    }
-}
-
-fn put_metric(metrics: &[(String, f64)]) -> Reply {
-    let names: Vec<&str> = metrics.iter().map(|(name, _)| name.as_str()).collect();
-    Reply::Refused {
-        status: 400,
-        message: format!("unknown metric: {}", names.join(", ")),
     }
 }

@@ -106,11 +106,6 @@ impl Job {
         &self.spec.name
     }
 
-    /// What starts the job.
-    pub(super) fn start(&self) -> &Start {
-        &self.spec.when.start
-    }
-
     /// Whether the job runs because something ends: only such a job may start
     /// during shutdown, and it keeps nothing up while it waits.
     pub(super) fn is_stop_hook(&self) -> bool {
@@ -231,7 +226,7 @@ impl Job {
             self.owed = 1;
         }
         if matches!(self.state, State::Idle) && self.is_due_again(fx) {
-            self.run(fx);
+            self.start(true, fx);
         }
     }
 

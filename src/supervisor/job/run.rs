@@ -49,6 +49,7 @@ impl Job {
             fx.signal(pid, signal);
         }
         fx.set_running(self.id, &self.pid_variable, Some(pid));
+        fx.metrics.built_in.run_started(&self.spec.name, fx.now);
         fx.log(
             Level::Debug,
             Some(&self.label),
@@ -73,6 +74,9 @@ impl Job {
         if self.live_run(exec).is_some() {
             let text = format!("{} could not be started: {error}", self.spec.name);
             fx.log(Level::Error, Some(&self.label), text);
+            fx.metrics
+                .built_in
+                .run_failed_to_start(&self.spec.name, error.exit_code());
             self.run_ended(false, fx);
         }
     }
@@ -103,6 +107,9 @@ impl Job {
             Some(&self.label),
             format!("{} {status}", self.spec.name),
         );
+        fx.metrics
+            .built_in
+            .run_ended(&self.spec.name, status.exit_code());
         self.run_ended(success, fx);
         if let Some(pid) = pid.filter(|_| self.is_stopping()) {
             fx.signal(pid, libc::SIGKILL);
@@ -126,11 +133,17 @@ impl Job {
     }
 
     pub(super) fn run(&mut self, fx: &mut Effects) {
+        self.start(false, fx);
+    }
+
+    /// Starts a run; `again` if it is a restart.
+    pub(super) fn start(&mut self, again: bool, fx: &mut Effects) {
         let Some(command) = self.spec.exec.clone() else {
             self.state = State::Present;
             self.begin_checks(fx);
             return;
         };
+        fx.metrics.built_in.run_asked(&self.spec.name, again);
         let exec = fx.spawn(self.id, &command, self.label.clone());
         self.state = State::Running(Run {
             exec,
@@ -170,7 +183,9 @@ impl Job {
     fn after_run(&mut self, fx: &mut Effects) {
         self.state = State::Idle;
         if self.is_due_again(fx) {
-            self.run(fx);
+            self.start(true, fx);
+        } else if self.is_owed_a_run(fx) {
+            self.start(false, fx);
         } else if self.has_starts_left() {
             fx.came_to_rest = true;
         } else {
@@ -178,14 +193,17 @@ impl Job {
         }
     }
 
-    /// Whether the next run follows at once: a restart, or one that is owed.
+    /// Whether a restart follows at once.
     pub(super) fn is_due_again(&mut self, fx: &Effects) -> bool {
-        if matches!(self.spec.when.start, Start::Every(_)) {
-            return std::mem::take(&mut self.owed) > 0 && self.take_restart();
-        }
-        if fx.phase == Phase::Running && self.take_restart() {
-            return true;
-        }
+        let due = match self.spec.when.start {
+            Start::Every(_) => std::mem::take(&mut self.owed) > 0,
+            Start::Once(_) | Start::Each(_) => fx.phase == Phase::Running,
+        };
+        due && self.take_restart()
+    }
+
+    /// Whether an event that came during the run asks for another.
+    fn is_owed_a_run(&mut self, fx: &Effects) -> bool {
         let owed = self.owed > 0 && self.may_start(fx);
         self.owed -= u64::from(owed);
         owed

@@ -20,7 +20,7 @@ pub use histogram::{DEFAULT_BOUNDS, Histogram};
 pub use summary::{Recent, Summary};
 
 /// Every metric and its value.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Metrics {
     /// What users push, by name.
     user: Vec<UserMetric>,
@@ -28,13 +28,13 @@ pub struct Metrics {
     pub built_in: BuiltIn,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct UserMetric {
     spec: Arc<MetricSpec>,
     value: Value,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Value {
     Counter(f64),
     Gauge(f64),
