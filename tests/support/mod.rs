@@ -28,6 +28,7 @@ pub(crate) mod lines;
 pub(crate) mod namespace;
 pub(crate) mod probe;
 pub(crate) mod processes;
+pub(crate) mod prometheus;
 pub(crate) mod supervisor;
 pub(crate) mod temporary;
 
