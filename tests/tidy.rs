@@ -23,6 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["environment", "event", "unix_socket"],
     &["config", "http"],
     &["control::api", "telemetry::metrics", "telemetry::status"],
+    &["telemetry::question"],
     &["message", "cli"],
     &["logging"],
     &["supervisor", "process", "signals", "client"],

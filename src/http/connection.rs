@@ -114,6 +114,7 @@ impl<'a> Connection<'a> {
             path: head.path,
             query: head.query,
             host: head.host,
+            accept: head.accept,
             body,
         });
         self.is_handling = false;

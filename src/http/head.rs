@@ -51,6 +51,7 @@ pub(super) struct Head {
     pub(super) path: String,
     pub(super) query: String,
     pub(super) host: String,
+    pub(super) accept: String,
     pub(super) version: HTTPVersion,
     pub(super) framing: Framing,
     /// Whether the client wants to go on with this connection.
@@ -85,6 +86,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Option<Head>, Fault> {
         path: target.path.to_owned(),
         query: target.query.to_owned(),
         host: host.to_owned(),
+        accept: headers.accept(),
         framing: headers.framing(&version)?,
         keep_alive: headers.keep_alive(&version),
         expects_continue: headers.expects_continue(&version)?,
@@ -202,6 +204,12 @@ impl<'a> Headers<'a> {
             Ok(text) if is_host(host) => Ok(text),
             _ => Err(Fault::bad("the Host header is malformed")),
         }
+    }
+
+    /// RFC 9110 §12.5.1; several headers are one list (§5.3).
+    fn accept(&self) -> String {
+        let values: Vec<_> = self.all("accept").map(String::from_utf8_lossy).collect();
+        values.join(",")
     }
 
     /// RFC 9112 §6.1 to §6.3.

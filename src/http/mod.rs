@@ -86,6 +86,8 @@ pub struct Request {
     pub query: String,
     /// The host and port the client thinks it talks to; empty if it does not say.
     pub host: String,
+    /// The values of all Accept headers as one list; empty if there are none.
+    pub accept: String,
     /// The body without its framing.
     pub body: Vec<u8>,
 }

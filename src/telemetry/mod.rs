@@ -12,7 +12,9 @@ mod float;
 pub mod metrics;
 pub mod negotiation;
 pub mod process;
+pub mod question;
 #[cfg(test)]
 mod random;
 pub mod render;
+pub mod server;
 pub mod status;

@@ -6,11 +6,11 @@ use super::exposition::Format;
 
 /// The format that this `Accept` header prefers.
 ///
-/// Only formats that are named are weighed: a wildcard, no header, or a header
+/// Only formats that are named are weighed: a wildcard, an empty header, or one
 /// that accepts neither gets the text format, which everything understands.
-pub fn choose(accept: Option<&str>) -> Format {
+pub fn choose(accept: &str) -> Format {
     let mut chosen = (Format::Text, 0);
-    for range in accept.unwrap_or_default().split(',') {
+    for range in accept.split(',') {
         let Some((format, weight)) = read(range) else {
             continue;
         };
@@ -61,67 +61,51 @@ mod tests {
     fn the_accept_header_decides() {
         use Format::{OpenMetrics, Text};
         let table = [
-            (None, Text),
-            (Some(""), Text),
-            (Some("*/*"), Text),
-            (Some("text/html, */*;q=0.1"), Text),
-            (Some("text/plain"), Text),
-            (Some("application/openmetrics-text"), OpenMetrics),
+            ("", Text),
+            ("*/*", Text),
+            ("text/html, */*;q=0.1", Text),
+            ("text/plain", Text),
+            ("application/openmetrics-text", OpenMetrics),
+            ("Application/OpenMetrics-Text; Version=1.0.0", OpenMetrics),
             (
-                Some("Application/OpenMetrics-Text; Version=1.0.0"),
+                "application/openmetrics-text; version=\"1.0.0\"",
+                OpenMetrics,
+            ),
+            ("application/openmetrics-text;version=0.0.1", Text),
+            ("application/openmetrics-text;version=2.0.0", Text),
+            ("application/openmetrics-text;q=0", Text),
+            ("application/openmetrics-text;q=0.3,text/plain;q=0.5", Text),
+            (
+                "application/openmetrics-text;q=0.5,text/plain;q=0.3",
+                OpenMetrics,
+            ),
+            ("text/plain;q=0.5,application/openmetrics-text;q=0.5", Text),
+            (
+                "application/openmetrics-text;q=0.5,text/plain;q=0.5",
                 OpenMetrics,
             ),
             (
-                Some("application/openmetrics-text; version=\"1.0.0\""),
-                OpenMetrics,
-            ),
-            (Some("application/openmetrics-text;version=0.0.1"), Text),
-            (Some("application/openmetrics-text;version=2.0.0"), Text),
-            (Some("application/openmetrics-text;q=0"), Text),
-            (
-                Some("application/openmetrics-text;q=0.3,text/plain;q=0.5"),
+                "application/openmetrics-text;q=nonsense,text/plain;q=0.1",
                 Text,
             ),
-            (
-                Some("application/openmetrics-text;q=0.5,text/plain;q=0.3"),
-                OpenMetrics,
-            ),
-            (
-                Some("text/plain;q=0.5,application/openmetrics-text;q=0.5"),
-                Text,
-            ),
-            (
-                Some("application/openmetrics-text;q=0.5,text/plain;q=0.5"),
-                OpenMetrics,
-            ),
-            (
-                Some("application/openmetrics-text;q=nonsense,text/plain;q=0.1"),
-                Text,
-            ),
-            (Some("application/openmetrics-text;q=7"), Text),
+            ("application/openmetrics-text;q=7", Text),
             // What Prometheus 2.42 and 3.0 send.
             (
-                Some(
-                    "application/openmetrics-text;version=1.0.0,\
+                "application/openmetrics-text;version=1.0.0,\
                      application/openmetrics-text;version=0.0.1;q=0.75,\
                      text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-                ),
                 OpenMetrics,
             ),
             (
-                Some(
-                    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
                      application/openmetrics-text;version=0.0.1;q=0.5,\
                      text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
                      text/plain;version=0.0.4;q=0.3,*/*;q=0.2",
-                ),
                 OpenMetrics,
             ),
             (
-                Some(
-                    "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
+                "application/vnd.google.protobuf;proto=io.prometheus.client.MetricFamily;\
                      encoding=delimited;q=0.7,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
-                ),
                 Text,
             ),
         ];

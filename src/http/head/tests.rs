@@ -26,12 +26,26 @@ fn a_plain_request_is_understood_whole() {
         path: "/v3/env".to_owned(),
         query: "a=b?c".to_owned(),
         host: "localhost".to_owned(),
+        accept: String::new(),
         version: HTTPVersion(1, 1),
         framing: Framing::Length(12),
         keep_alive: true,
         expects_continue: false,
     };
     assert_eq!(whole(text), Ok(expected));
+}
+
+#[test]
+fn all_accept_headers_are_one_list() {
+    let table = [
+        ("", ""),
+        ("Accept: text/plain;q=0.5, */*\r\n", "text/plain;q=0.5, */*"),
+        ("accept:a\r\nACCEPT: \r\nAccept:  b \r\n", "a,,b"),
+    ];
+    for (lines, expected) in table {
+        let head = with_headers(&format!("Host: a\r\n{lines}")).unwrap();
+        assert_eq!(head.accept, expected);
+    }
 }
 
 #[test]

@@ -1,0 +1,187 @@
+//! The telemetry server: `GET /metrics` and `GET /status` over TCP (SPEC §11).
+//!
+//! Owns the listener and the threads behind it. It keeps no values: every
+//! request is a question to the supervisor, whose answer is rendered here, on
+//! the connection's thread. Started, moved and stopped by the main loop.
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+
+use super::clock::Clock;
+use super::negotiation;
+use super::process::ProcessStats;
+use super::question::{AnswerTo, Question};
+use super::render::{Surroundings, render};
+use super::status::Status;
+use crate::http::{self, Limits, Listener, Method, Response, Server};
+
+/// How long the supervisor may take to answer; half of what Prometheus waits for
+/// a scrape unless told otherwise.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Nothing that is served here reads a body.
+const BODY_BYTES: usize = 4096;
+
+/// Why the telemetry server could not be started.
+#[derive(Debug)]
+pub enum StartError {
+    /// The address cannot be listened on.
+    Listen(SocketAddr, io::Error),
+    /// There is no thread to be had.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listen(address, error) => {
+                write!(f, "telemetry cannot listen on {address}: {error}")?;
+                match error.kind() {
+                    io::ErrorKind::AddrInUse => f.write_str("; set another telemetry.port"),
+                    io::ErrorKind::AddrNotAvailable => {
+                        f.write_str("; set telemetry.interfaces to one of this host's")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Self::Thread(error) => write!(f, "cannot start a thread for telemetry: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// What the server needs to know and cannot ask the supervisor.
+pub struct Outside {
+    /// The supervisor's version.
+    pub version: &'static str,
+    /// The commit that it was built from.
+    pub revision: &'static str,
+    /// Delivers a question to the supervisor; must not block.
+    pub ask: Box<dyn Fn(Question) + Send + Sync>,
+    /// How many lines of the supervisor's log were dropped so far.
+    pub log_lines_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
+}
+
+/// A running telemetry server. Dropping it stops it without any patience.
+#[derive(Debug)]
+pub struct Telemetry {
+    address: SocketAddr,
+    server: Server,
+}
+
+impl Telemetry {
+    /// Listens on `address`; port 0 stands for any that is free.
+    ///
+    /// # Errors
+    /// If the address cannot be listened on, or no thread can be started.
+    pub fn start(address: SocketAddr, outside: Outside) -> Result<Self, StartError> {
+        let failed = |error| StartError::Listen(address, error);
+        let listener = TcpListener::bind(address).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let limits = Limits {
+            body_bytes: BODY_BYTES,
+            ..Limits::default()
+        };
+        let pages = Pages {
+            outside,
+            clock: Mutex::new(Clock::now()),
+        };
+        let listener = Listener::Tcp(listener);
+        let server = Server::start("telemetry", listener, limits, Arc::new(pages))
+            .map_err(StartError::Thread)?;
+        Ok(Self { address, server })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Accepts nobody any more and lets the requests in flight be answered until
+    /// `deadline`.
+    pub fn stop(self, deadline: Instant) {
+        self.server.stop(deadline);
+    }
+}
+
+/// What answers on the telemetry port.
+struct Pages {
+    outside: Outside,
+    clock: Mutex<Clock>,
+}
+
+impl http::Handler for Pages {
+    fn handle(&self, request: http::Request) -> Response {
+        let page = match request.path.as_str() {
+            "/metrics" => Self::metrics,
+            "/status" => Self::status,
+            path => {
+                let message = format!("no such page: {path:?}; there are /metrics and /status");
+                return Response::text(404, &message);
+            }
+        };
+        if !matches!(request.method, Method::Get | Method::Head) {
+            let message = format!("{} is asked with GET, HEAD", request.path);
+            return Response::text(405, &message).with_header("Allow", "GET, HEAD");
+        }
+        page(self, &request).unwrap_or_else(|refusal| refusal)
+    }
+}
+
+impl Pages {
+    fn metrics(&self, request: &http::Request) -> Result<Response, Response> {
+        let snapshot = self.ask(|sender| Question::Metrics(AnswerTo::new(sender)))?;
+        let surroundings = Surroundings {
+            version: self.outside.version,
+            revision: self.outside.revision,
+            process: ProcessStats::read(Path::new("/proc")),
+            log_lines_dropped: (self.outside.log_lines_dropped)(),
+            clock: self.clock(),
+        };
+        let format = negotiation::choose(&request.accept);
+        let text = render(&snapshot, &surroundings, format);
+        Ok(Response::with_body(
+            200,
+            format.content_type(),
+            text.into_bytes(),
+        ))
+    }
+
+    fn status(&self, _request: &http::Request) -> Result<Response, Response> {
+        let status = self.ask(|sender| Question::Status(AnswerTo::new(sender)))?;
+        let json = status
+            .to_json()
+            .map_err(|error| Response::text(500, &error.to_string()))?;
+        Ok(Response::with_body(
+            200,
+            Status::CONTENT_TYPE,
+            json.into_bytes(),
+        ))
+    }
+
+    /// Asks the supervisor and waits for the answer.
+    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Question) -> Result<T, Response> {
+        let (sender, answer) = bounded(1);
+        (self.outside.ask)(question(sender));
+        answer.recv_timeout(PATIENCE).map_err(|error| {
+            let reason = match error {
+                RecvTimeoutError::Timeout => "the supervisor did not answer in time",
+                RecvTimeoutError::Disconnected => "the supervisor has ended",
+            };
+            Response::text(503, reason)
+        })
+    }
+
+    fn clock(&self) -> Clock {
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.follow(Clock::now());
+        *clock
+    }
+}
