@@ -1,11 +1,22 @@
-//! `jobs`: what to run, when, how to check it and how to advertise it
-//! (SPEC §3, §5, §7, §9).
+//! `jobs`: what to run, when, how often, how to check it and how to advertise
+//! it (SPEC §3, §5, §7, §9).
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::Event;
+use super::decode::{Decode, Integer, Span, Unchecked, mismatch};
+use super::exec::{Exec, ExecSpec, RawOutput};
+use super::findings::{Findings, Path};
+use super::health::{HealthSpec, RawHealth};
+use super::host::Host;
+use super::service::{Advertising, InitialStatus, RawServiceOptions, ServiceSpec, check_name};
+use super::suggest;
+use super::table::{Preset, Shape, object};
+use super::value::Value;
+use super::when::{RawWhen, Start, When};
+
+#[cfg(test)]
+mod tests;
 
 /// One job, decoded and validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,36 +40,6 @@ pub struct JobSpec {
     pub service: Option<ServiceSpec>,
 }
 
-/// A command and how its output is treated.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExecSpec {
-    /// The program and its arguments; never empty.
-    pub argv: Vec<String>,
-    /// Whether the child writes to the supervisor's own stdout and stderr
-    /// instead of through its log.
-    pub raw: bool,
-}
-
-/// What starts a job.
-#[derive(Clone, Debug, PartialEq)]
-pub struct When {
-    /// The event or the clock that starts it.
-    pub start: Start,
-    /// How long to wait for the first matching event.
-    pub timeout: Option<Duration>,
-}
-
-/// The event or the clock that starts a job.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Start {
-    /// The first such event.
-    Once(Event),
-    /// Every such event.
-    Each(Event),
-    /// At startup, then at every such interval.
-    Every(Duration),
-}
-
 /// How often a run that has ended may be followed by another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restarts {
@@ -68,49 +49,223 @@ pub enum Restarts {
     Unlimited,
 }
 
-/// How the health of a job is found out.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HealthSpec {
-    /// The check; without one, every interval counts as a passing check.
-    pub exec: Option<Arc<ExecSpec>>,
-    /// From one check to the next.
-    pub interval: Duration,
-    /// The longest a check may take before its process group is killed.
-    pub timeout: Duration,
+fn restart_words() -> Vec<&'static str> {
+    vec!["unlimited", "never"]
 }
 
-/// How a job is advertised in the catalog.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ServiceSpec {
-    /// `NAME-HOSTNAME`, the catalog's key for this instance.
-    pub id: String,
-    /// The name under which other services find it.
-    pub name: Arc<str>,
-    /// The address that others connect to.
-    pub address: IpAddr,
-    /// The port that others connect to.
-    pub port: u16,
-    /// Tags, in the order of the file.
-    pub tags: Vec<String>,
-    /// How long the catalog waits for a heartbeat before it calls the service
-    /// critical, in whole seconds.
-    pub ttl: Duration,
-    /// The status to register with before the first check.
-    pub initial_status: Option<InitialStatus>,
-    /// Whether other agents may change the tags.
-    pub enable_tag_override: bool,
-    /// The catalog removes the service after it was critical for so long, as
-    /// the file has it (Go's duration syntax, which is also Consul's).
-    pub deregister_critical_after: Option<String>,
+impl Decode for Restarts {
+    const SHAPE: Shape = Shape::Either(&[
+        Integer::<0, { i64::MAX }>::SHAPE,
+        Shape::Words(restart_words),
+    ]);
+
+    fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
+        let integer = match &value {
+            Value::Text(text) if text.eq_ignore_ascii_case("unlimited") => {
+                return Some(Self::Unlimited);
+            }
+            Value::Text(text) if text.eq_ignore_ascii_case("never") => {
+                return Some(Self::Limited(0));
+            }
+            Value::Text(text) => text.parse().ok(),
+            other => other.as_integer(),
+        };
+        let limit = integer.and_then(|integer: i64| u64::try_from(integer).ok());
+        if limit.is_none() {
+            let hint = match &value {
+                Value::Text(text) => suggest::hint(text, restart_words()),
+                _ => String::new(),
+            };
+            let message =
+                format!("{value} is not an integer of at least 0, \"unlimited\" or \"never\"");
+            findings.error(at, message + &hint);
+        }
+        limit.map(Self::Limited)
+    }
 }
 
-/// The status with which a service is registered before its first check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InitialStatus {
-    /// `passing`
-    Passing,
-    /// `warning`
-    Warning,
-    /// `critical`
-    Critical,
+/// The name of a job. One that a template renders to nothing is an error, not
+/// the program's name: the job would be another one than was meant.
+#[derive(Debug)]
+pub(crate) struct Name(String);
+
+impl Decode for Name {
+    const SHAPE: Shape = Shape::Text;
+
+    fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
+        if value.is_empty_text() {
+            mismatch::<()>(&value, "a name", at, findings);
+            return Some(Self(String::new()));
+        }
+        String::decode(value, at, findings).map(Self)
+    }
+}
+
+object! {
+    /// A job, as the file has it.
+    RawJob in "job" {
+        name: Name = "name", Preset::Depends("the program of `exec`, if there is no `port`"),
+            "What its events, its log lines and the API call it. With a `port` it is also the service's name: a lower-case letter followed by letters, digits and `-`.";
+        exec: Exec = "exec", Preset::Absent,
+            "The command: a list, or a string that is split at spaces and read by no shell. A job without one only checks and advertises.";
+        logging: RawOutput = "logging", Preset::Empty,
+            "How the output of its runs is treated.";
+        when: RawWhen = "when", Preset::Empty,
+            "What starts it; at startup if left out.";
+        timeout: Span<1> = "timeout", Preset::Depends("`when.interval`, else none"),
+            "The longest a run may take; then its process group is killed and the run counts as failed.";
+        stop_timeout: Span<1> = "stopTimeout", Preset::Absent,
+            "How long it waits, when it is to stop, for the jobs that run on its `stopping`.";
+        restarts: Restarts = "restarts", Preset::Depends("`never`; `unlimited` with `when.interval`"),
+            "How often a run that has ended is followed by another. `unlimited` is not allowed with `when.each`.";
+        health: RawHealth = "health", Preset::Depends("none; required with `port`"),
+            "How its health is found out.";
+        port: Integer<0, 65535> = "port", Preset::Absent,
+            "Advertises it in Consul at this port; 0 is as if left out. Needs `consul` and `health`.";
+        initial_status: Unchecked<InitialStatus> = "initial_status", Preset::Absent,
+            "Registers it with this status as soon as the job exists, not only at the first passing check.";
+        interfaces: Vec<String> = "interfaces", Preset::Depends("`[\"eth0:inet\", \"inet\"]`"),
+            "Which address is advertised: the first of these that matches one of the host's.";
+        tags: Vec<String> = "tags", Preset::Absent,
+            "Tags of the service in Consul.";
+        consul: RawServiceOptions = "consul", Preset::Empty,
+            "What Consul shall do with the service.";
+    }
+}
+
+impl RawJob {
+    /// Whether the job has a port, which may yet be one without meaning.
+    pub(crate) fn is_advertised(&self) -> bool {
+        self.port.is_some_and(|Integer(port)| port != 0)
+    }
+
+    /// What the settings mean together, or `None` after an error was added.
+    pub(crate) fn into_spec(
+        mut self,
+        host: &Host,
+        at: &Path<'_>,
+        findings: &mut Findings,
+    ) -> Option<JobSpec> {
+        let advertised = self.is_advertised();
+        let program = self.exec.as_ref().and_then(Exec::program);
+        let name = name(self.name.take(), program, advertised, at, findings);
+        let when = self.when.take().unwrap_or_default();
+        let when = when.into_spec(&at.key("when"), findings);
+        let restarts = restarts(self.restarts, &when.start, &at.key("restarts"), findings);
+        let (health, ttl) = self.health(&at.key("health"), findings);
+        let service = self.service(name.as_ref(), ttl, host, at, findings);
+        let timeout = self.timeout.map(|Span(timeout)| timeout);
+        let logging = self.logging;
+        Some(JobSpec {
+            name: name?,
+            exec: self
+                .exec
+                .map(|exec| Arc::new(exec.into_spec(logging.as_ref()))),
+            timeout: match when.start {
+                Start::Every(interval) => timeout.or(Some(interval)),
+                Start::Once(_) | Start::Each(_) => timeout,
+            },
+            when,
+            restarts,
+            stop_timeout: self.stop_timeout.map(|Span(timeout)| timeout),
+            health,
+            service,
+        })
+    }
+
+    /// The health check, and for how long a passing one vouches for the job.
+    fn health(&mut self, at: &Path<'_>, findings: &mut Findings) -> (Option<HealthSpec>, Duration) {
+        let advertised = self.is_advertised();
+        let Some(raw) = self.health.take() else {
+            if advertised {
+                findings.error(at, "is required because the job has a port");
+            }
+            return (None, Duration::ZERO);
+        };
+        raw.into_spec(advertised, at, findings)
+            .map_or((None, Duration::ZERO), |(health, ttl)| (Some(health), ttl))
+    }
+
+    /// How the job is advertised, if it has a port.
+    fn service(
+        &mut self,
+        name: Option<&Arc<str>>,
+        ttl: Duration,
+        host: &Host,
+        at: &Path<'_>,
+        findings: &mut Findings,
+    ) -> Option<ServiceSpec> {
+        let advertising = Advertising {
+            interfaces: self.interfaces.take(),
+            tags: self.tags.take().unwrap_or_default(),
+            initial_status: self.initial_status.take(),
+            options: self.consul.take().unwrap_or_default(),
+        };
+        let port = self.port.and_then(|Integer(port)| u16::try_from(port).ok());
+        match port.filter(|port| *port != 0) {
+            Some(port) => {
+                // Without a name the file is refused; the rest is checked all the same.
+                let name = name.cloned().unwrap_or_default();
+                advertising.into_spec((&name, port, ttl), host, at, findings)
+            }
+            None => {
+                advertising.warn_unused(at, findings);
+                None
+            }
+        }
+    }
+}
+
+/// The job's name; `advertised` says whether it is a service's, too.
+fn name(
+    given: Option<Name>,
+    program: Option<&str>,
+    advertised: bool,
+    at: &Path<'_>,
+    findings: &mut Findings,
+) -> Option<Arc<str>> {
+    let at = at.key("name");
+    match (given, program) {
+        (Some(Name(name)), _) => {
+            if advertised
+                && !name.is_empty()
+                && let Err(message) = check_name(&name)
+            {
+                findings.error(&at, message);
+            }
+            Some(name.into())
+        }
+        (None, Some(program)) if !advertised => Some(program.into()),
+        (None, _) => {
+            findings.error(
+                &at,
+                match advertised {
+                    true => "is required because the job has a port",
+                    false => "is required because the job has no exec",
+                },
+            );
+            None
+        }
+    }
+}
+
+/// How often the job runs again, given what starts it.
+fn restarts(
+    given: Option<Restarts>,
+    start: &Start,
+    at: &Path<'_>,
+    findings: &mut Findings,
+) -> Restarts {
+    // A job that runs at every signal has no `each` in the file.
+    let each = matches!(start, Start::Each(event) if event.code != crate::event::Code::Signal);
+    match given {
+        Some(Restarts::Unlimited) if each => {
+            let message = "\"unlimited\" can't go with \"when.each\": every event would add a run that never ends";
+            findings.error(at, message);
+            Restarts::Limited(0)
+        }
+        Some(restarts) => restarts,
+        None if matches!(start, Start::Every(_)) => Restarts::Unlimited,
+        None => Restarts::Limited(0),
+    }
 }

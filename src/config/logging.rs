@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+use super::decode::Word;
+use super::table::{Preset, object};
+
 /// The supervisor's log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoggingSpec {
@@ -53,4 +56,54 @@ pub enum LogOutput {
     Stderr,
     /// A file, opened for appending and again on SIGUSR1.
     File(PathBuf),
+}
+
+impl Word for Level {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("DEBUG", Self::Debug),
+        ("INFO", Self::Info),
+        ("WARN", Self::Warn),
+        ("WARNING", Self::Warn),
+        ("ERROR", Self::Error),
+        ("FATAL", Self::Fatal),
+        ("PANIC", Self::Panic),
+    ];
+}
+
+impl Word for Format {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("default", Self::Default),
+        ("text", Self::Text),
+        ("json", Self::Json),
+    ];
+}
+
+object! {
+    /// The supervisor's log, as the file has it.
+    RawLogging in "logging" {
+        level: Level = "level", Preset::Text("INFO"),
+            "The least severe level that is logged; what jobs write is logged at INFO.";
+        format: Format = "format", Preset::Text("default"),
+            "How an entry looks: `TIME [job] [pid] message`, logrus's `key=value` pairs, or one JSON object a line.";
+        output: String = "output", Preset::Text("stdout"),
+            "`stdout`, `stderr`, or the path of a file, which is opened again at SIGUSR1.";
+    }
+}
+
+impl RawLogging {
+    /// The supervisor's log.
+    pub(crate) fn into_spec(self) -> LoggingSpec {
+        let output = self.output.unwrap_or_default();
+        LoggingSpec {
+            level: self.level.unwrap_or_default(),
+            format: self.format.unwrap_or_default(),
+            output: if output.eq_ignore_ascii_case("stdout") {
+                LogOutput::Stdout
+            } else if output.eq_ignore_ascii_case("stderr") {
+                LogOutput::Stderr
+            } else {
+                LogOutput::File(output.into())
+            },
+        }
+    }
 }

@@ -1,25 +1,68 @@
 //! The configuration file: text and environment in, a validated [`Config`] or
 //! every error at once out (SPEC §3).
 //!
-//! Nothing here knows the running supervisor: a reload reads the file with the
-//! very same functions as the start.
+//! The way of a file: its text ([`source`]) is rendered as a template, read as
+//! JSON5 ([`syntax`], [`value`]), decoded by the tables of its keys
+//! ([`table`], [`decode`]), and turned into specs by the modules that are named
+//! as the pages of the manual. Nothing here knows the running supervisor: a
+//! reload reads the file with the very same functions as the start.
 
 pub mod consul;
 pub mod control;
+pub(crate) mod decode;
+pub mod duration;
+pub mod exec;
+pub mod findings;
+pub mod health;
+pub mod host;
+pub mod interfaces;
 pub mod job;
 pub mod logging;
+mod references;
+mod scan;
 pub mod series_names;
+pub mod service;
+pub mod source;
+mod suggest;
+mod syntax;
+pub mod table;
 pub mod telemetry;
+#[cfg(test)]
+mod tests;
+pub(crate) mod value;
+mod version2;
 pub mod watch;
+pub mod when;
 
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
+
+use crate::environment::Environment;
 
 pub use consul::{ConsulSpec, TlsSpec};
 pub use control::ControlSpec;
-pub use job::{ExecSpec, HealthSpec, InitialStatus, JobSpec, Restarts, ServiceSpec, Start, When};
+pub use exec::ExecSpec;
+pub use findings::{Errors, Finding};
+pub use health::HealthSpec;
+pub use host::Host;
+pub use job::{JobSpec, Restarts};
 pub use logging::LoggingSpec;
+pub use service::{InitialStatus, ServiceSpec};
 pub use telemetry::{MetricKind, MetricSpec, TelemetrySpec};
 pub use watch::WatchSpec;
+pub use when::{Start, When};
+
+use consul::RawConsul;
+use control::RawControl;
+use decode::{Decode, Items, Span};
+use findings::{Findings, Path};
+use job::RawJob;
+use logging::RawLogging;
+use table::{Preset, Table, object};
+use telemetry::RawTelemetry;
+use value::Value;
+use watch::RawWatch;
 
 /// A whole configuration, decoded and validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +81,141 @@ pub struct Config {
     pub watches: Vec<WatchSpec>,
     /// The telemetry server, if one is configured.
     pub telemetry: Option<TelemetrySpec>,
-    /// What is accepted but is probably not meant, one sentence each.
-    pub warnings: Vec<String>,
+    /// What is accepted but is probably not meant.
+    pub warnings: Vec<Finding>,
+}
+
+impl Config {
+    /// `CONTAINERPILOT_{JOB}_IP` of every advertised job with its address, for
+    /// the environment of children; of jobs of one name the last counts.
+    pub fn advertised_ips(&self) -> Vec<(String, IpAddr)> {
+        let services = self.jobs.iter().filter_map(|job| job.service.as_ref());
+        services
+            .map(|service| {
+                let name = service.name.to_uppercase().replace('-', "_");
+                (format!("CONTAINERPILOT_{name}_IP"), service.address)
+            })
+            .collect()
+    }
+}
+
+object! {
+    /// A whole configuration, as the file has it.
+    RawConfig in "file" {
+        consul: RawConsul = "consul", Preset::Absent,
+            "The discovery backend: the agent's `[scheme://]host:port`, or an object. Needed if a job has a `port`, or for `watches`.";
+        logging: RawLogging = "logging", Preset::Empty,
+            "The supervisor's log.";
+        stop_timeout: Span<1> = "stopTimeout", Preset::Integer(5),
+            "From the beginning of shutdown to SIGKILL for whatever is left.";
+        control: RawControl = "control", Preset::Empty,
+            "Where the control plane listens.";
+        jobs: Items<RawJob> = "jobs", Preset::Absent,
+            "What to run.";
+        watches: Items<RawWatch> = "watches", Preset::Absent,
+            "Services of Consul's catalog to observe.";
+        telemetry: RawTelemetry = "telemetry", Preset::Depends("none: no telemetry server"),
+            "The HTTP server of metrics and status.";
+    }
+}
+
+/// The tables of all objects of the file, the file's own first.
+pub fn tables() -> Vec<&'static Table> {
+    RawConfig::TABLE.with_inner()
+}
+
+/// Where the control plane of a rendered text listens. Nothing of it needs to be
+/// valid but `control`: a broken job must not stop an operator from reaching the
+/// supervisor.
+///
+/// # Errors
+/// That the text is no JSON5, or what is wrong with `control`.
+pub fn parse_control_socket(text: &str) -> Result<PathBuf, Errors> {
+    let Value::Object(mut entries) = syntax::read(text)? else {
+        return Err(Errors::file(NO_OBJECT));
+    };
+    entries.retain(|(key, _)| key == "control");
+    let mut findings = Findings::default();
+    let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
+    let control = raw.and_then(|raw| raw.control).unwrap_or_default();
+    let spec = control.into_spec(&Path::Root.key("control"), &mut findings);
+    findings.finish()?;
+    Ok(spec.socket)
+}
+
+const NO_OBJECT: &str = "the file must be one object, { … }";
+
+/// Validates a rendered text. Pure but for the certificate files that it names,
+/// which must exist.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn parse(text: &str, environment: &Environment, host: &Host) -> Result<Config, Errors> {
+    let Value::Object(mut entries) = syntax::read(text)? else {
+        return Err(Errors::file(NO_OBJECT));
+    };
+    let mut findings = Findings::default();
+    version2::refuse(&mut entries, &mut findings);
+    let backend = entries.iter().rev().find(|(key, _)| key == "consul");
+    let backend = backend.is_some_and(|(_, value)| *value != Value::Null);
+    let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
+    let config = raw.map(|raw| raw.into_config(environment, host, backend, &mut findings));
+    let warnings = findings.finish()?;
+    let mut config = config.ok_or_else(|| Errors::file(NO_OBJECT))?;
+    config.warnings = warnings;
+    Ok(config)
+}
+
+impl RawConfig {
+    /// What the settings mean together; incomplete if an error was added.
+    ///
+    /// `backend` is whether the file has a discovery backend, be it a faulty one.
+    fn into_config(
+        self,
+        environment: &Environment,
+        host: &Host,
+        backend: bool,
+        findings: &mut Findings,
+    ) -> Config {
+        let root = Path::Root;
+        let mut needs_backend = Vec::new();
+        let mut jobs = Vec::new();
+        self.jobs
+            .unwrap_or_default()
+            .each(&root.key("jobs"), |raw, at| {
+                if raw.is_advertised() {
+                    needs_backend.push(at.key("port").to_string());
+                }
+                jobs.extend(raw.into_spec(host, at, findings));
+            });
+        let mut watches = Vec::new();
+        self.watches
+            .unwrap_or_default()
+            .each(&root.key("watches"), |raw, at| {
+                needs_backend.push(at.to_string());
+                watches.extend(raw.into_spec(at, findings));
+            });
+        if !backend {
+            references::refuse_without_backend(&needs_backend, findings);
+        }
+        let consul = self.consul;
+        let consul =
+            consul.and_then(|raw| raw.into_spec(environment, &root.key("consul"), findings));
+        let telemetry = self.telemetry;
+        let telemetry = telemetry
+            .and_then(|raw| raw.into_spec(host, backend, &root.key("telemetry"), findings));
+        let control = self.control.unwrap_or_default();
+        let config = Config {
+            consul,
+            logging: self.logging.unwrap_or_default().into_spec(),
+            stop_timeout: self.stop_timeout.unwrap_or_default().0,
+            control: control.into_spec(&root.key("control"), findings),
+            jobs,
+            watches,
+            telemetry,
+            warnings: Vec::new(),
+        };
+        references::check(&config, findings);
+        config
+    }
 }

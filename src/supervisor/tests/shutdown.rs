@@ -259,6 +259,7 @@ fn nothing_to_run_is_said_and_ends_unless_something_else_is_served() {
         port: 9090,
         tags: Vec::new(),
         metrics,
+        service: None,
     });
     let mut sim = Sim::with_config(measured);
     sim.exit("app", 0);

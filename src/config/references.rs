@@ -1,0 +1,161 @@
+//! What the parts of a configuration say about each other: names that come
+//! twice, events that nothing can emit, and what needs a discovery backend.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::event::{Code, Event, GLOBAL};
+
+use super::Config;
+use super::findings::{Findings, Path};
+use super::job::JobSpec;
+use super::suggest;
+use super::when::{SIGNALS, Start};
+
+/// The prefix of a watch in the source of an event.
+const WATCH: &str = "watch.";
+
+/// Refuses what needs a discovery backend, given by its paths.
+pub(crate) fn refuse_without_backend(users: &[String], findings: &mut Findings) {
+    let Some((first, others)) = users.split_first() else {
+        return;
+    };
+    let needs = match others.len() {
+        0 => format!("{first} needs"),
+        more => format!("{first} and {more} more need"),
+    };
+    findings.error(
+        &Path::Root,
+        format!("no discovery backend defined; {needs} \"consul\""),
+    );
+}
+
+/// Warns of names that come twice and of jobs that wait for what never comes.
+pub(crate) fn check(config: &Config, findings: &mut Findings) {
+    let mut seen = HashSet::new();
+    for job in &config.jobs {
+        if !seen.insert(&*job.name) {
+            let message = "another job has this name; events and commands by name concern both";
+            findings.warn(&Path::Named(&Path::Root, "job", &job.name), message);
+        }
+    }
+    seen.clear();
+    for watch in &config.watches {
+        if !seen.insert(&*watch.name) {
+            let message = "another watch has this name; their events can't be told apart";
+            findings.warn(&Path::Named(&Path::Root, "watch", &watch.name), message);
+        }
+    }
+    let sources = Sources::of(config);
+    for job in &config.jobs {
+        let (Start::Once(event) | Start::Each(event)) = &job.when.start else {
+            continue;
+        };
+        if let Err(message) = sources.check(event) {
+            let at = Path::Named(&Path::Root, "job", &job.name);
+            findings.warn(
+                &at.key("when"),
+                format!("waits for what never comes: {message}"),
+            );
+        }
+    }
+}
+
+/// What can be waited for.
+struct Sources<'c> {
+    jobs: HashMap<&'c str, Vec<&'c JobSpec>>,
+    watches: HashSet<&'c str>,
+}
+
+impl<'c> Sources<'c> {
+    fn of(config: &'c Config) -> Self {
+        let mut jobs: HashMap<&str, Vec<&JobSpec>> = HashMap::new();
+        for job in &config.jobs {
+            jobs.entry(&job.name).or_default().push(job);
+        }
+        let watches = config.watches.iter().map(|watch| &*watch.name).collect();
+        Self { jobs, watches }
+    }
+
+    /// Why the event never comes, if it doesn't.
+    fn check(&self, event: &Event) -> Result<(), String> {
+        let source = &*event.source;
+        if event.code == Code::Signal || (source == GLOBAL && event.code.is_global()) {
+            return Ok(());
+        }
+        let code = config_name(event.code);
+        if event.code.is_global() {
+            return Err(format!(
+                "the source of {code:?} is {GLOBAL:?}, not {source:?}"
+            ));
+        }
+        if let Some(watch) = source.strip_prefix(WATCH) {
+            return self.check_watch(watch, event.code);
+        }
+        match self.jobs.get(source) {
+            Some(jobs) if jobs.iter().any(|job| emits(job, event.code)) => Ok(()),
+            Some(_) => Err(format!("job[{source}] {}", lack(event.code))),
+            None => Err(format!("no job is called {source:?}{}", self.hint(source))),
+        }
+    }
+
+    fn check_watch(&self, name: &str, code: Code) -> Result<(), String> {
+        if !self.watches.contains(name) {
+            let hint = suggest::hint(name, self.watches.iter().copied());
+            return Err(format!("no watch is called {name:?}{hint}"));
+        }
+        match code {
+            Code::Changed | Code::Healthy | Code::Unhealthy => Ok(()),
+            other => {
+                let code = config_name(other);
+                Err(format!(
+                    "a watch is changed, healthy or unhealthy, never {code:?}"
+                ))
+            }
+        }
+    }
+
+    /// The source that was probably meant.
+    fn hint(&self, source: &str) -> String {
+        if self.watches.contains(source) {
+            return format!("; did you mean \"{WATCH}{source}\"?");
+        }
+        let known = self.jobs.keys().copied().chain(SIGNALS);
+        suggest::hint(source, known)
+    }
+}
+
+/// Whether a job can emit an event of its own.
+fn emits(job: &JobSpec, code: Code) -> bool {
+    match code {
+        Code::ExitSuccess | Code::ExitFailed => job.exec.is_some(),
+        Code::Healthy | Code::Unhealthy => job.health.is_some(),
+        Code::TimerExpired => job.when.timeout.is_some(),
+        Code::Stopping | Code::Stopped => true,
+        Code::Changed
+        | Code::EnterMaintenance
+        | Code::ExitMaintenance
+        | Code::Error
+        | Code::Quit
+        | Code::Metric
+        | Code::Startup
+        | Code::Shutdown
+        | Code::Signal => false,
+    }
+}
+
+/// What a job lacks that can't emit such an event.
+fn lack(code: Code) -> String {
+    match code {
+        Code::ExitSuccess | Code::ExitFailed => "has no exec".to_owned(),
+        Code::Healthy | Code::Unhealthy => "has no health check".to_owned(),
+        Code::TimerExpired => "has no when.timeout".to_owned(),
+        other => format!("never emits {:?}", config_name(other)),
+    }
+}
+
+fn config_name(code: Code) -> &'static str {
+    let mut names = Code::config_names();
+    names
+        .find(|name| Code::from_config(name) == Some(code))
+        .unwrap_or_default()
+}

@@ -1,0 +1,215 @@
+//! What the parts of a file say about each other.
+
+#![allow(clippy::unwrap_used)]
+
+use std::net::IpAddr;
+
+use super::{errors, good, warnings};
+
+#[test]
+fn only_ports_and_watches_need_a_discovery_backend() {
+    let service = "name: 'app', port: 80, health: {interval: 5, ttl: 10}";
+    good("{jobs: [{name: 'app', health: {interval: 5, ttl: 10}}]}");
+    good("{telemetry: {}}");
+    good(&format!("{{consul: 'c:1', jobs: [{{{service}}}]}}"));
+    for (text, error) in [
+        (
+            format!("{{jobs: [{{{service}}}]}}"),
+            "no discovery backend defined; job[app].port needs \"consul\"",
+        ),
+        (
+            format!(
+                "{{consul: null, jobs: [{{{service}}}], watches: [{{name: 'db', interval: 1}}]}}"
+            ),
+            "no discovery backend defined; job[app].port and 1 more need \"consul\"",
+        ),
+        (
+            "{watches: [{name: 'db', interval: 1}]}".to_owned(),
+            "no discovery backend defined; watch[db] needs \"consul\"",
+        ),
+        (
+            // A faulty one is one, so this is the only error.
+            format!("{{consul: 'c:x', jobs: [{{{service}}}]}}"),
+            "consul: \"c:x\" is no address: its port must be 1 to 65535",
+        ),
+    ] {
+        assert_eq!(errors(&text), [error], "{text}");
+    }
+}
+
+#[test]
+fn telemetry_is_advertised_only_with_a_discovery_backend() {
+    assert_eq!(good("{telemetry: {}}").telemetry.unwrap().service, None);
+    let service = good("{consul: 'c:1', telemetry: {}}")
+        .telemetry
+        .unwrap()
+        .service;
+    assert_eq!(service.unwrap().id, "containerpilot-here");
+}
+
+#[test]
+fn names_that_come_twice_are_warnings() {
+    assert_eq!(
+        warnings(
+            "{consul: 'c:1', jobs: [{name: 'a'}, {name: 'b'}, {name: 'a'}],
+              watches: [{name: 'db', interval: 1}, {name: 'db', interval: 1, tag: 'x'}]}"
+        ),
+        [
+            "job[a]: another job has this name; events and commands by name concern both",
+            "watch[db]: another watch has this name; their events can't be told apart",
+        ]
+    );
+}
+
+#[test]
+fn waiting_for_what_never_comes_is_a_warning() {
+    let checked = "name: 'checked', health: {interval: 1, ttl: 2}";
+    let timed = "name: 'timed', when: {source: 'checked', once: 'healthy', timeout: 1}";
+    let check = |when: &str| {
+        let text = format!(
+            "{{consul: 'c:1', watches: [{{name: 'db', interval: 1}}],
+               jobs: [{{{checked}, exec: 'app'}}, {{{timed}, exec: 'app'}}, {{name: 'none', when: {when}}}]}}"
+        );
+        let prefix = "job[none].when: waits for what never comes: ";
+        let warnings = warnings(&text);
+        warnings
+            .iter()
+            .map(|warning| warning.replace(prefix, ""))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    for when in [
+        "{}",
+        "{once: 'shutdown'}",
+        "{each: 'enterMaintenance'}",
+        "{source: 'SIGHUP'}",
+        "{source: 'checked', once: 'exitSuccess'}",
+        "{source: 'checked', each: 'exitFailed'}",
+        "{source: 'checked', once: 'healthy'}",
+        "{source: 'checked', each: 'unhealthy'}",
+        "{source: 'none', once: 'stopping'}",
+        "{source: 'timed', once: 'stopped'}",
+        "{source: 'timed', once: 'timerExpired'}",
+        "{source: 'watch.db', each: 'changed'}",
+        "{source: 'watch.db', once: 'healthy'}",
+        "{source: 'watch.db', once: 'unhealthy'}",
+        "{interval: 1}",
+    ] {
+        assert_eq!(check(when), "", "{when}");
+    }
+    for (when, warning) in [
+        (
+            "{source: 'nobody', once: 'healthy'}",
+            "no job is called \"nobody\"",
+        ),
+        (
+            "{source: 'chekced', once: 'healthy'}",
+            "no job is called \"chekced\"; did you mean \"checked\"?",
+        ),
+        (
+            "{source: 'sighup', once: 'healthy'}",
+            "no job is called \"sighup\"; did you mean \"SIGHUP\"?",
+        ),
+        (
+            "{source: 'db', each: 'changed'}",
+            "no job is called \"db\"; did you mean \"watch.db\"?",
+        ),
+        (
+            "{source: 'watch.dbs', each: 'changed'}",
+            "no watch is called \"dbs\"; did you mean \"db\"?",
+        ),
+        (
+            "{source: 'watch.db', once: 'exitSuccess'}",
+            "a watch is changed, healthy or unhealthy, never \"exitSuccess\"",
+        ),
+        (
+            "{source: 'timed', once: 'healthy'}",
+            "job[timed] has no health check",
+        ),
+        (
+            "{source: 'none', once: 'exitSuccess'}",
+            "job[none] has no exec",
+        ),
+        (
+            "{source: 'checked', once: 'timerExpired'}",
+            "job[checked] has no when.timeout",
+        ),
+        (
+            "{source: 'checked', once: 'changed'}",
+            "job[checked] never emits \"changed\"",
+        ),
+        (
+            "{source: 'checked', once: 'shutdown'}",
+            "the source of \"shutdown\" is \"global\", not \"checked\"",
+        ),
+        (
+            "{source: 'global', once: 'healthy'}",
+            "no job is called \"global\"",
+        ),
+    ] {
+        assert_eq!(check(when), warning, "{when}");
+    }
+}
+
+#[test]
+fn of_several_jobs_of_a_name_one_that_emits_is_enough() {
+    let text = "{jobs: [{name: 'a'}, {name: 'a', exec: 'x'}, {name: 'b', when: {source: 'a', once: 'exitSuccess'}}]}";
+    assert_eq!(warnings(text).len(), 1, "the name that comes twice");
+}
+
+#[test]
+fn files_of_version_2_are_told_what_to_do() {
+    let text = "{
+      consul: 'localhost:8500',
+      preStart: '/bin/setup',
+      services: [{name: 'app', port: 80, poll: 5, ttl: 10}],
+      backends: [{name: 'db', poll: 5, onChange: '/bin/reload'}],
+    }";
+    assert_eq!(
+        errors(text),
+        [
+            "this is a version 2 file (it has preStart, services, backends); make preStart a job that others wait for \
+          with once: \"exitSuccess\"; each service a job with \"port\" and \"health\"; each backend a watch, and its \
+          onChange a job with when: {source: \"watch.NAME\", each: \"changed\"} (docs/configuration.md, \
+          \"From version 2\")"
+        ]
+    );
+    for key in [
+        "services",
+        "coprocesses",
+        "tasks",
+        "backends",
+        "onStart",
+        "preStart",
+        "preStop",
+        "postStop",
+        "pollTime",
+    ] {
+        let errors = errors(&format!("{{{key}: []}}"));
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let error = errors.first().unwrap();
+        assert!(
+            error.starts_with(&format!("this is a version 2 file (it has {key}); ")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn advertised_jobs_have_their_address_in_the_environment() {
+    let config = good(
+        "{consul: 'c:1', telemetry: {}, jobs: [
+            {name: 'my-app', port: 80, health: {interval: 5, ttl: 10}},
+            {name: 'plain', exec: 'x'},
+            {name: 'aB2', port: 81, interfaces: 'lo', health: {interval: 5, ttl: 10}},
+        ]}",
+    );
+    let ip = |a, b, c, d| IpAddr::from([a, b, c, d]);
+    assert_eq!(
+        config.advertised_ips(),
+        [
+            ("CONTAINERPILOT_MY_APP_IP".to_owned(), ip(10, 0, 0, 1)),
+            ("CONTAINERPILOT_AB2_IP".to_owned(), ip(127, 0, 0, 1)),
+        ]
+    );
+}
