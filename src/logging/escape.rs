@@ -1,65 +1,101 @@
 //! Messages as the inside of a JSON string and as a logrus value.
 //!
-//! Nearly every line a program prints is plain ASCII. That case is one pass
-//! over words of eight bytes and one copy; everything else takes the careful
-//! path behind it.
+//! Nearly every line a program prints is plain ASCII, and one copy. From the
+//! first byte on that is not ASCII, what remains is checked to be UTF-8 and
+//! copied in runs; only what needs an escape is looked at one by one.
 
-/// Which bytes must not be copied as they are.
-#[derive(Clone, Copy)]
-struct Plain {
-    /// Whether DEL needs an escape, as in Go's quoted strings.
-    del: bool,
-}
-
-const JSON: Plain = Plain { del: false };
-const QUOTED: Plain = Plain { del: true };
+use super::block::{Block, Json, JsonText, Quoted, QuotedText, Special};
 
 /// Appends `message` as it stands between the quotes of a JSON string
 /// (RFC 8259, section 7). What is no UTF-8 becomes U+FFFD.
-pub(crate) fn push_json(out: &mut Vec<u8>, message: &[u8]) {
-    push_escaped(out, message, JSON, &|out, piece| match piece {
-        Piece::Char('"') => out.extend_from_slice(br#"\""#),
-        Piece::Char('\\') => out.extend_from_slice(br"\\"),
-        Piece::Char('\n') => out.extend_from_slice(br"\n"),
-        Piece::Char('\r') => out.extend_from_slice(br"\r"),
-        Piece::Char('\t') => out.extend_from_slice(br"\t"),
-        Piece::Char(other) if other < ' ' => push_hex(out, br"\u", other as u32, 4),
-        Piece::Char(other) => push_char(out, other),
-        Piece::Invalid(_) => push_char(out, char::REPLACEMENT_CHARACTER),
-    });
+pub(crate) fn push_json(out: &mut Block, message: &[u8]) {
+    let rest = push_ascii::<Json>(out, message, push_json_char);
+    for chunk in rest.utf8_chunks() {
+        push_text::<JsonText>(out, chunk.valid(), push_json_char);
+        if !chunk.invalid().is_empty() {
+            push_char(out, char::REPLACEMENT_CHARACTER);
+        }
+    }
 }
 
 /// Appends `value` as logrus's text format shows a value: bare if it consists
-/// of nothing but letters, digits and `-._/@^+`, else as Go quotes a string.
-/// Invisible characters and what is no UTF-8 become escapes.
-pub(crate) fn push_value(out: &mut Vec<u8>, value: &[u8]) {
-    if value.iter().all(|byte| is_bare(*byte)) {
-        out.extend_from_slice(value);
+/// of nothing but letters, digits and `-._/@^+`, else quoted.
+pub(crate) fn push_value(out: &mut Block, value: &[u8]) {
+    if is_bare(value) {
+        out.append(value);
         return;
     }
     out.push(b'"');
-    push_escaped(out, value, QUOTED, &push_quoted);
+    push_quoted(out, value);
     out.push(b'"');
 }
 
-/// Whether logrus leaves a value of such bytes without quotes.
-fn is_bare(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._/@^+".contains(&byte)
+/// Whether logrus shows a value without quotes.
+pub(crate) fn is_bare(value: &[u8]) -> bool {
+    let mut bytes = value.iter();
+    bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._/@^+".contains(byte))
 }
 
-/// What the careful path meets.
-#[derive(Clone, Copy)]
-enum Piece {
-    Char(char),
-    Invalid(u8),
+/// Appends `value` as it stands between the quotes of a Go string. Invisible
+/// characters and what is no UTF-8 become escapes.
+fn push_quoted(out: &mut Block, value: &[u8]) {
+    let rest = push_ascii::<Quoted>(out, value, push_quoted_char);
+    for chunk in rest.utf8_chunks() {
+        push_text::<QuotedText>(out, chunk.valid(), push_quoted_char);
+        for byte in chunk.invalid() {
+            push_hex(out, b'x', (*byte).into(), 2);
+        }
+    }
 }
 
-/// Appends one character as Go's `strconv.Quote` does.
-fn push_quoted(out: &mut Vec<u8>, piece: Piece) {
-    let character = match piece {
-        Piece::Char(character) => character,
-        Piece::Invalid(byte) => return push_hex(out, br"\x", byte.into(), 2),
+/// Appends the ASCII at the beginning of `bytes` and returns the rest.
+fn push_ascii<'a, S: Special>(
+    out: &mut Block,
+    mut bytes: &'a [u8],
+    escape: fn(&mut Block, char),
+) -> &'a [u8] {
+    loop {
+        let copied = out.copy::<S>(bytes);
+        bytes = bytes.get(copied..).unwrap_or_default();
+        match bytes.split_first() {
+            Some((first, rest)) if first.is_ascii() => {
+                escape(out, char::from(*first));
+                bytes = rest;
+            }
+            _ => return bytes,
+        }
+    }
+}
+
+/// Appends `text`.
+fn push_text<S: Special>(out: &mut Block, text: &str, escape: fn(&mut Block, char)) {
+    let mut rest = text;
+    while !rest.is_empty() {
+        // Special bytes begin characters, so this cannot cut one.
+        let copied = out.copy::<S>(rest.as_bytes());
+        let mut characters = rest.get(copied..).unwrap_or_default().chars();
+        if let Some(character) = characters.next() {
+            escape(out, character);
+        }
+        rest = characters.as_str();
+    }
+}
+
+/// Appends a character that JSON strings cannot hold as it is.
+fn push_json_char(out: &mut Block, character: char) {
+    let short = match character {
+        '"' | '\\' => character as u8,
+        '\n' => b'n',
+        '\r' => b'r',
+        '\t' => b't',
+        _ => return push_hex(out, b'u', character.into(), 4),
     };
+    out.push(b'\\');
+    out.push(short);
+}
+
+/// Appends a character as Go's `strconv.Quote` does.
+fn push_quoted_char(out: &mut Block, character: char) {
     let short = match character {
         '"' | '\\' => character as u8,
         '\x07' => b'a',
@@ -69,124 +105,43 @@ fn push_quoted(out: &mut Vec<u8>, piece: Piece) {
         '\x0b' => b'v',
         '\x0c' => b'f',
         '\r' => b'r',
-        _ if character.is_ascii_control() => return push_hex(out, br"\x", character as u32, 2),
+        _ if character.is_ascii_control() => return push_hex(out, b'x', character.into(), 2),
         _ if is_visible(character) => return push_char(out, character),
-        _ if character > '\u{ffff}' => return push_hex(out, br"\U", character as u32, 8),
-        _ => return push_hex(out, br"\u", character as u32, 4),
+        _ if character > '\u{ffff}' => return push_hex(out, b'U', character.into(), 8),
+        _ => return push_hex(out, b'u', character.into(), 4),
     };
-    out.extend_from_slice(&[b'\\', short]);
+    out.push(b'\\');
+    out.push(short);
 }
 
 /// Whether a character shows as itself. Not so are controls, spaces other than
-/// the common one, and the marks that change direction or join letters: they
-/// would let a line look like what it is not.
+/// the common one, and the marks that change direction, join letters or tag
+/// text: they would let a line look like what it is not. [`QuotedText`] must
+/// stop at the first byte of each.
 fn is_visible(character: char) -> bool {
     let hidden = character.is_control()
         || character.is_whitespace() && character != ' '
         || matches!(character,
             '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}');
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}');
     !hidden
 }
 
-/// Copies what is plain and hands every other character to `escape`.
-fn push_escaped(
-    out: &mut Vec<u8>,
-    message: &[u8],
-    plain: Plain,
-    escape: &dyn Fn(&mut Vec<u8>, Piece),
-) {
-    let (copied, rest) = message.split_at(plain_prefix(message, plain));
-    out.extend_from_slice(copied);
-    if rest.is_empty() {
-        return;
-    }
-    for chunk in rest.utf8_chunks() {
-        push_escaped_text(out, chunk.valid(), plain, escape);
-        // JSON's replacement stands for the whole sequence, as it does
-        // wherever text is decoded leniently; escapes stand for each byte.
-        let invalid = chunk.invalid();
-        let shown = if plain.del {
-            invalid.len()
-        } else {
-            invalid.len().min(1)
-        };
-        for byte in invalid.iter().take(shown) {
-            escape(out, Piece::Invalid(*byte));
-        }
+fn push_char(out: &mut Block, character: char) {
+    for byte in character.encode_utf8(&mut [0; 4]).bytes() {
+        out.push(byte);
     }
 }
 
-fn push_escaped_text(
-    out: &mut Vec<u8>,
-    mut text: &str,
-    plain: Plain,
-    escape: &dyn Fn(&mut Vec<u8>, Piece),
-) {
-    loop {
-        let (copied, rest) = text
-            .split_at_checked(plain_prefix(text.as_bytes(), plain))
-            .unwrap_or((text, ""));
-        out.extend_from_slice(copied.as_bytes());
-        let mut characters = rest.chars();
-        match characters.next() {
-            Some(character) => escape(out, Piece::Char(character)),
-            None => return,
-        }
-        text = characters.as_str();
-    }
-}
-
-/// How many bytes at the beginning are ASCII that needs no escape.
-fn plain_prefix(bytes: &[u8], plain: Plain) -> usize {
-    let mut words = bytes.chunks_exact(8);
-    let mut length = 0;
-    for word in words.by_ref() {
-        // Always eight bytes; the conversion cannot fail.
-        let word = word.try_into().map_or(u64::MAX, u64::from_ne_bytes);
-        if has_special(word, plain) {
-            break;
-        }
-        length += 8;
-    }
-    let rest = bytes.get(length..).unwrap_or_default();
-    length
-        + rest
-            .iter()
-            .take_while(|byte| is_plain(**byte, plain))
-            .count()
-}
-
-fn is_plain(byte: u8, plain: Plain) -> bool {
-    matches!(byte, b' '..=0x7f) && byte != b'"' && byte != b'\\' && !(plain.del && byte == 0x7f)
-}
-
-/// Whether any of the eight bytes is not plain. All eight are looked at in one
-/// go; a byte's high bit says that it is not ASCII, and the subtractions carry
-/// into the high bit exactly where a byte is below the one subtracted.
-fn has_special(word: u64, plain: Plain) -> bool {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHS: u64 = ONES << 7;
-    let zero_byte = |word: u64| word.wrapping_sub(ONES) & !word;
-    let mut found = word | word.wrapping_sub(ONES * 0x20);
-    found |= zero_byte(word ^ (ONES * b'"' as u64));
-    found |= zero_byte(word ^ (ONES * b'\\' as u64));
-    if plain.del {
-        found |= zero_byte(word ^ (ONES * 0x7f));
-    }
-    found & HIGHS != 0
-}
-
-fn push_char(out: &mut Vec<u8>, character: char) {
-    out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
-}
-
-/// Appends `prefix` and `value` in `width` hexadecimal digits.
-fn push_hex(out: &mut Vec<u8>, prefix: &[u8], value: u32, width: u32) {
-    out.extend_from_slice(prefix);
+/// Appends an escape of this kind: `value` in `width` hexadecimal digits.
+fn push_hex(out: &mut Block, kind: u8, value: u32, width: u32) {
+    out.push(b'\\');
+    out.push(kind);
     for digit in (0..width).rev() {
         let nibble = (value >> (4 * digit)) & 0xf;
-        out.extend(char::from_digit(nibble, 16).map(|digit| digit as u8));
+        let digit = char::from_digit(nibble, 16).map_or(b'0', |digit| digit as u8);
+        out.push(digit);
     }
 }
 
@@ -195,15 +150,15 @@ mod tests {
     use super::*;
 
     fn json(message: &[u8]) -> String {
-        let mut out = Vec::new();
+        let mut out = Block::default();
         push_json(&mut out, message);
-        String::from_utf8(out).unwrap_or_else(|error| error.to_string())
+        String::from_utf8(out.as_slice().to_vec()).unwrap_or_else(|error| error.to_string())
     }
 
     fn value(message: &[u8]) -> String {
-        let mut out = Vec::new();
+        let mut out = Block::default();
         push_value(&mut out, message);
-        String::from_utf8(out).unwrap_or_else(|error| error.to_string())
+        String::from_utf8(out.as_slice().to_vec()).unwrap_or_else(|error| error.to_string())
     }
 
     #[test]
@@ -232,7 +187,7 @@ mod tests {
 
     #[test]
     fn values_are_quoted_as_logrus_quotes_them() {
-        let cases: [(&[u8], &str); 11] = [
+        let cases: [(&[u8], &str); 12] = [
             (b"", ""),
             (b"listening", "listening"),
             (b"a-b.c_d/e@f^g+H9", "a-b.c_d/e@f^g+H9"),
@@ -244,6 +199,10 @@ mod tests {
             ("grüße 日本 🙂".as_bytes(), "\"grüße 日本 🙂\""),
             (b"bad \xff\xfe", r#""bad \xff\xfe""#),
             (
+                "\u{e0041}\u{10000}é".as_bytes(),
+                "\"\\U000e0041\u{10000}é\"",
+            ),
+            (
                 "\u{85}\u{a0}\u{202e}\u{feff}".as_bytes(),
                 r#""\u0085\u00a0\u202e\ufeff""#,
             ),
@@ -254,21 +213,12 @@ mod tests {
     }
 
     #[test]
-    fn every_byte_is_judged_alike_alone_and_in_a_word() {
-        for plain in [JSON, QUOTED] {
-            for byte in 0..=u8::MAX {
-                for position in 0..8 {
-                    let mut bytes = [b'a'; 8];
-                    bytes[position] = byte;
-                    let expected = if is_plain(byte, plain) { 8 } else { position };
-                    assert_eq!(
-                        plain_prefix(&bytes, plain),
-                        expected,
-                        "byte {byte:#x} at {position}"
-                    );
-                    let special = has_special(u64::from_ne_bytes(bytes), plain);
-                    assert_eq!(special, expected != 8, "byte {byte:#x} at {position}");
-                }
+    fn the_copy_of_text_stops_at_every_invisible_character() {
+        for character in (0..=0x0010_ffff).filter_map(char::from_u32) {
+            let mut text = [0; 4];
+            let text = character.encode_utf8(&mut text).as_bytes();
+            if Block::default().copy::<QuotedText>(text) > 0 {
+                assert!(is_visible(character), "{character:?}");
             }
         }
     }

@@ -5,7 +5,8 @@
 
 use log::Level;
 
-use super::escape::{push_json, push_value};
+use super::block::{Block, Json, Newline, Quoted, find_newline};
+use super::escape::{is_bare, push_json, push_value};
 use super::time::{Moment, push_padded};
 use crate::config::logging::Format;
 use crate::message::{Label, Pid};
@@ -25,8 +26,8 @@ pub(crate) struct Fields<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Frame {
     format: Format,
-    head: Vec<u8>,
-    tail: Vec<u8>,
+    head: Block,
+    tail: Block,
 }
 
 impl Frame {
@@ -41,14 +42,13 @@ impl Frame {
     /// allocated is used again.
     pub(crate) fn set(&mut self, format: Format, moment: &Moment, fields: &Fields<'_>) {
         self.format = format;
-        self.head.clear();
-        self.tail.clear();
+        self.head.truncate(0);
+        self.tail.truncate(0);
         match format {
             Format::Default => self.set_default(moment, fields),
             Format::Text => self.set_text(moment, fields),
             Format::Json => self.set_json(moment, fields),
         }
-        self.tail.push(b'\n');
     }
 
     /// `TIME job pid message`, without what is not known.
@@ -56,7 +56,9 @@ impl Frame {
         moment.write(Format::Default, &mut self.head);
         self.head.push(b' ');
         if let Some(label) = fields.label {
-            self.head.extend_from_slice(label_parts(label).1.as_bytes());
+            // Whatever a job is called, an entry is one line.
+            let name = label_parts(label).1.bytes();
+            name.for_each(|byte| self.head.push(if byte == b'\n' { b' ' } else { byte }));
             self.head.push(b' ');
         }
         if let Some(pid) = fields.pid {
@@ -67,20 +69,19 @@ impl Frame {
 
     /// `time="…" level=info msg="…" job=app pid=17`
     fn set_text(&mut self, moment: &Moment, fields: &Fields<'_>) {
-        self.head.extend_from_slice(b"time=\"");
+        self.head.append(b"time=\"");
         moment.write(Format::Text, &mut self.head);
-        self.head.extend_from_slice(b"\" level=");
-        self.head
-            .extend_from_slice(level_name(fields.level).as_bytes());
+        self.head.append(b"\" level=");
+        self.head.append(level_name(fields.level).as_bytes());
         if let Some(label) = fields.label {
             let (key, name) = label_parts(label);
             for part in [" ", key, "="] {
-                self.tail.extend_from_slice(part.as_bytes());
+                self.tail.append(part.as_bytes());
             }
             push_value(&mut self.tail, name.as_bytes());
         }
         if let Some(pid) = fields.pid {
-            self.tail.extend_from_slice(b" pid=");
+            self.tail.append(b" pid=");
             push_pid(&mut self.tail, pid);
         }
     }
@@ -92,40 +93,89 @@ impl Frame {
         if let Some(label) = fields.label {
             let (key, name) = label_parts(label);
             for part in ["\"", key, "\":\""] {
-                self.head.extend_from_slice(part.as_bytes());
+                self.head.append(part.as_bytes());
             }
             push_json(&mut self.head, name.as_bytes());
-            self.head.extend_from_slice(b"\",");
+            self.head.append(b"\",");
         }
         for part in ["\"level\":\"", level_name(fields.level), "\",\"msg\":\""] {
-            self.head.extend_from_slice(part.as_bytes());
+            self.head.append(part.as_bytes());
         }
         self.tail.push(b'"');
         if let Some(pid) = fields.pid {
-            self.tail.extend_from_slice(b",\"pid\":");
+            self.tail.append(b",\"pid\":");
             push_pid(&mut self.tail, pid);
         }
-        self.tail.extend_from_slice(b",\"time\":\"");
+        self.tail.append(b",\"time\":\"");
         moment.write(Format::Json, &mut self.tail);
-        self.tail.extend_from_slice(b"\"}");
+        self.tail.append(b"\"}");
     }
 
     /// Appends the entry that says `message`.
-    pub(crate) fn write(&self, message: &[u8], out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.head);
+    pub(crate) fn write(&self, message: &[u8], out: &mut Block) {
+        out.append(self.head.as_slice());
         match self.format {
-            Format::Default => out.extend_from_slice(message),
+            Format::Default => out.append(message),
             // logrus leaves out what says nothing.
             Format::Text if message.is_empty() => {}
             Format::Text => {
-                out.extend_from_slice(b" msg=");
+                out.append(MSG);
                 push_value(out, message);
             }
             Format::Json => push_json(out, message),
         }
-        out.extend_from_slice(&self.tail);
+        out.append(self.tail.as_slice());
+        out.push(b'\n');
+    }
+
+    /// Appends the entry for the first line of `bytes` and returns the length
+    /// of that line with its end, which is a newline, or as in the original a
+    /// carriage return and a newline. Without a newline there is no entry.
+    pub(crate) fn write_line(&self, bytes: &[u8], out: &mut Block) -> Option<usize> {
+        let start = out.len();
+        if let Some(end) = self.write_plain(bytes, out) {
+            return Some(end + 1);
+        }
+        out.truncate(start);
+        let end = find_newline(bytes)?;
+        let line = bytes.get(..end).unwrap_or_default();
+        self.write(line.strip_suffix(b"\r").unwrap_or(line), out);
+        Some(end + 1)
+    }
+
+    /// Appends the entry for the first line and returns where its newline is,
+    /// if that line needs no escape; otherwise what was appended is of no use.
+    fn write_plain(&self, bytes: &[u8], out: &mut Block) -> Option<usize> {
+        // Neither head nor tail contains a newline: this copies all of them.
+        out.copy::<Newline>(self.head.as_slice());
+        let end = match self.format {
+            Format::Default => out.copy::<Newline>(bytes),
+            Format::Json => out.copy::<Json>(bytes),
+            Format::Text => {
+                out.copy::<Newline>(MSG);
+                out.push(b'"');
+                out.copy::<Quoted>(bytes)
+            }
+        };
+        let (line, rest) = bytes.split_at_checked(end)?;
+        if rest.first() != Some(&b'\n') {
+            return None;
+        }
+        match self.format {
+            Format::Default if line.ends_with(b"\r") => out.truncate(out.len() - 1),
+            // Then there are no quotes: not worth a way of its own.
+            Format::Text if is_bare(line) => return None,
+            Format::Text => out.push(b'"'),
+            Format::Default | Format::Json => {}
+        }
+        out.copy::<Newline>(self.tail.as_slice());
+        out.push(b'\n');
+        Some(end)
     }
 }
+
+/// What stands before a message in the text format.
+const MSG: &[u8] = b" msg=";
 
 /// The key and the value of a label.
 fn label_parts(label: &Label) -> (&'static str, &str) {
@@ -145,7 +195,7 @@ fn level_name(level: Level) -> &'static str {
     }
 }
 
-fn push_pid(out: &mut Vec<u8>, pid: Pid) {
+fn push_pid(out: &mut Block, pid: Pid) {
     push_padded(out, pid.unsigned_abs(), 1);
 }
 
@@ -166,9 +216,9 @@ mod tests {
     };
 
     fn entry(format: Format, fields: &Fields<'_>, message: &[u8]) -> String {
-        let mut out = Vec::new();
+        let mut out = Block::default();
         Frame::new(format, &MOMENT, fields).write(message, &mut out);
-        String::from_utf8_lossy(&out).into_owned()
+        String::from_utf8_lossy(out.as_slice()).into_owned()
     }
 
     fn job() -> Label {
@@ -211,9 +261,9 @@ mod tests {
             label: None,
             pid: None,
         };
-        let mut out = Vec::new();
+        let mut out = Block::default();
         Frame::new(Format::Default, &MOMENT, &fields).write(b"\xff\0\"\x1b[0m", &mut out);
-        assert!(out.ends_with(b"Z \xff\0\"\x1b[0m\n"), "{out:?}");
+        assert!(out.as_slice().ends_with(b"Z \xff\0\"\x1b[0m\n"));
     }
 
     #[test]
@@ -325,9 +375,72 @@ mod tests {
         let mut frame = Frame::new(Format::Json, &MOMENT, &with);
         for format in [Format::Text, Format::Default, Format::Json] {
             frame.set(format, &MOMENT, &without);
-            let mut out = Vec::new();
+            let mut out = Block::default();
             frame.write(b"x", &mut out);
-            assert_eq!(String::from_utf8_lossy(&out), entry(format, &without, b"x"));
+            assert_eq!(
+                String::from_utf8_lossy(out.as_slice()),
+                entry(format, &without, b"x")
+            );
+        }
+    }
+
+    #[test]
+    fn lines_become_the_entries_of_their_messages() {
+        let job = job();
+        let fields = Fields {
+            level: Level::Info,
+            label: Some(&job),
+            pid: Some(17),
+        };
+        let messages: [&[u8]; 12] = [
+            b"",
+            b"bare",
+            b"two words",
+            b"sixteen bytes = ",
+            b"\r",
+            b"carriage\rreturn",
+            b"say \"hi\" \\",
+            b"tab\t and \x1b[0m",
+            "gr\u{fc}\u{df}e \u{65e5}\u{672c}".as_bytes(),
+            b"bad \xff\xfe",
+            b"\xff",
+            b"nul \0",
+        ];
+        for format in [Format::Default, Format::Text, Format::Json] {
+            let frame = Frame::new(format, &MOMENT, &fields);
+            for message in messages {
+                for end in [b"\n".as_slice(), b"\r\n"] {
+                    let line = [message, end].concat();
+                    let bytes = [line.as_slice(), b"more\n"].concat();
+                    let mut out = Block::default();
+                    out.append(b"before\n");
+                    assert_eq!(frame.write_line(&bytes, &mut out), Some(line.len()));
+                    let said = if message == b"\r" && end == b"\n" {
+                        b""
+                    } else {
+                        message
+                    };
+                    let expected = entry(format, &fields, said);
+                    let written = String::from_utf8_lossy(out.as_slice()).into_owned();
+                    assert_eq!(written, format!("before\n{expected}"), "{message:?}");
+                }
+                let mut out = Block::default();
+                assert_eq!(frame.write_line(message, &mut out), None);
+                assert_eq!(out.len(), 0, "{message:?} is no line");
+            }
+        }
+    }
+
+    #[test]
+    fn a_name_with_a_newline_tears_no_line() {
+        let label = Label::Job("a\nb".into());
+        let fields = Fields {
+            level: Level::Info,
+            label: Some(&label),
+            pid: None,
+        };
+        for format in [Format::Default, Format::Text, Format::Json] {
+            assert_eq!(entry(format, &fields, b"x").lines().count(), 1);
         }
     }
 }

@@ -13,6 +13,7 @@
 //! pipe. The supervisor calls [`init`] once; a client never does, and so has
 //! neither a thread nor a buffer.
 
+mod block;
 mod escape;
 mod format;
 mod queue;
@@ -28,6 +29,7 @@ use std::time::Instant;
 
 use log::LevelFilter;
 
+pub(crate) use block::{Block, find_newline};
 pub(crate) use format::{Fields, Frame};
 pub use sink::OpenError;
 use sink::Sink;
@@ -95,7 +97,7 @@ pub fn init(spec: &LoggingSpec) -> Result<Log, InitError> {
         .format(move |out, record| {
             let message = record.args().to_string();
             let line = formatting.0.line(record.level(), None, None, &message);
-            out.write_all(&line.unwrap_or_default())
+            out.write_all(line.unwrap_or_default().as_slice())
         })
         .try_init()
         .map_err(|_| InitError::Again)?;
@@ -151,7 +153,7 @@ impl Log {
     /// Logs one entry of the supervisor's with its fields. Never waits.
     pub fn entry(&self, level: log::Level, label: Option<&Label>, pid: Option<Pid>, message: &str) {
         if let Some(line) = self.0.line(level, label, pid, message) {
-            self.0.queue.offer(&line);
+            self.0.queue.offer(line.as_slice());
         }
     }
 
@@ -214,12 +216,12 @@ impl Shared {
         label: Option<&Label>,
         pid: Option<Pid>,
         message: &str,
-    ) -> Option<Vec<u8>> {
+    ) -> Option<Block> {
         if level > self.level() {
             return None;
         }
         let fields = Fields { level, label, pid };
-        let mut line = Vec::new();
+        let mut line = Block::default();
         Frame::new(self.format(), &Moment::now(), &fields).write(message.as_bytes(), &mut line);
         Some(line)
     }

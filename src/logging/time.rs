@@ -6,6 +6,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use super::block::Block;
 use crate::config::logging::Format;
 
 /// A moment as a calendar and a clock on the wall show it.
@@ -68,7 +69,7 @@ impl Moment {
     /// Appends the time as `format` shows it: with whole seconds in the text
     /// format, which is what logrus does, else with all nine digits of the
     /// nanoseconds, so that entries sort and stand in columns.
-    pub(crate) fn write(&self, format: Format, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, format: Format, out: &mut Block) {
         self.write_date_and_clock(out);
         if format != Format::Text {
             out.push(b'.');
@@ -77,7 +78,7 @@ impl Moment {
         self.write_offset(out);
     }
 
-    fn write_date_and_clock(&self, out: &mut Vec<u8>) {
+    fn write_date_and_clock(&self, out: &mut Block) {
         let fields = [
             (self.year, 4, b'-'),
             (self.month, 2, b'-'),
@@ -95,7 +96,7 @@ impl Moment {
     }
 
     /// `Z` for UTC, else `+hh:mm` or `-hh:mm`.
-    fn write_offset(&self, out: &mut Vec<u8>) {
+    fn write_offset(&self, out: &mut Block) {
         let minutes = self.offset / 60;
         if minutes == 0 {
             out.push(b'Z');
@@ -110,7 +111,7 @@ impl Moment {
 }
 
 /// Appends `value` in decimal, with zeroes in front up to `width` digits.
-pub(crate) fn push_padded(out: &mut Vec<u8>, value: u32, width: u32) {
+pub(crate) fn push_padded(out: &mut Block, value: u32, width: u32) {
     let mut divisor = 10_u32.saturating_pow(width.saturating_sub(1));
     while value / divisor >= 10 {
         divisor = divisor.saturating_mul(10);
@@ -126,9 +127,9 @@ mod tests {
     use super::*;
 
     fn shown(moment: &Moment, format: Format) -> String {
-        let mut out = Vec::new();
+        let mut out = Block::default();
         moment.write(format, &mut out);
-        String::from_utf8_lossy(&out).into_owned()
+        String::from_utf8_lossy(out.as_slice()).into_owned()
     }
 
     const MOMENT: Moment = Moment {
@@ -203,9 +204,9 @@ mod tests {
             (10, 2, "10"),
             (u32::MAX, 1, "4294967295"),
         ] {
-            let mut out = Vec::new();
+            let mut out = Block::default();
             push_padded(&mut out, value, width);
-            assert_eq!(String::from_utf8_lossy(&out), expected);
+            assert_eq!(String::from_utf8_lossy(out.as_slice()), expected);
         }
     }
 }

@@ -99,7 +99,7 @@ impl Writer {
     /// Writes an entry of its own, past the queue.
     fn say(&mut self, level: Level, message: &str) {
         if let Some(line) = self.shared.line(level, None, None, message) {
-            let lost = self.sink.write(&line);
+            let lost = self.sink.write(line.as_slice());
             self.shared.count_dropped(lost);
         }
     }

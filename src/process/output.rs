@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use log::Level;
 
-use crate::logging::{Fields, Frame, Log, Moment};
+use crate::logging::{Block, Fields, Frame, Log, Moment, find_newline};
 use crate::message::{Label, Pid};
 
 /// The longest line that is one entry; longer ones are split (SPEC §13).
@@ -48,7 +48,7 @@ pub fn pump(pipe: impl Read + AsFd, label: &Label, pid: Pid, log: &Log) {
         input: Vec::new(),
         filled: 0,
         frame: Frame::default(),
-        block: Vec::new(),
+        block: Block::default(),
     };
     pump.run();
 }
@@ -63,7 +63,7 @@ struct Pump<'a, P> {
     filled: usize,
     frame: Frame,
     /// Entries for the log.
-    block: Vec<u8>,
+    block: Block,
 }
 
 impl<P: Read + AsFd> Pump<'_, P> {
@@ -108,7 +108,7 @@ impl<P: Read + AsFd> Pump<'_, P> {
     fn release(&mut self) {
         self.input.truncate(self.filled);
         self.input.shrink_to_fit();
-        self.block = Vec::new();
+        self.block = Block::default();
         self.frame = Frame::default();
     }
 
@@ -146,53 +146,44 @@ impl<P: Read + AsFd> Pump<'_, P> {
         }
     }
 
-    /// Makes entries of the complete lines in `bytes`, the first `known` of
-    /// which are known to contain no newline, and of what is too long to wait
-    /// for its end. Returns how much that was.
+    /// Makes entries of the lines in `bytes`, and of what is too long to wait
+    /// for its end. The first `known` bytes are known to contain no newline:
+    /// a line that comes byte by byte is not searched from its start each
+    /// time. Returns how many bytes are dealt with.
     fn lines(&mut self, bytes: &[u8], known: usize) -> usize {
         let mut rest = bytes;
-        let mut searched = known;
-        while let Some(end) = find_newline(rest, searched) {
-            let (line, after) = rest.split_at_checked(end).unwrap_or_default();
-            self.line(line);
-            rest = after.get(1..).unwrap_or_default();
-            searched = 0;
+        let has_line = find_newline(rest.get(known..).unwrap_or_default()).is_some();
+        loop {
+            let line = if has_line {
+                self.frame.write_line(window(rest), &mut self.block)
+            } else {
+                None
+            };
+            let taken = match line {
+                Some(taken) => taken,
+                None if is_too_long(rest) => self.piece(rest),
+                None => return bytes.len() - rest.len(),
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+            if self.block.len() >= BLOCK {
+                self.hand_over();
+            }
         }
-        while rest.len() > LINE {
-            rest = self.piece(rest);
-        }
-        bytes.len() - rest.len()
-    }
-
-    /// Makes entries of one line without its newline. As in the original, a
-    /// carriage return in front of the newline belongs to it.
-    fn line(&mut self, line: &[u8]) {
-        let mut rest = line.strip_suffix(b"\r").unwrap_or(line);
-        while rest.len() > LINE {
-            rest = self.piece(rest);
-        }
-        self.entry(rest);
     }
 
     /// Makes an entry of the beginning of a line that is too long, and returns
-    /// what is left of it.
-    fn piece<'b>(&mut self, line: &'b [u8]) -> &'b [u8] {
-        let (piece, rest) = line.split_at_checked(cut(line)).unwrap_or_default();
-        self.entry(piece);
-        rest
-    }
-
-    fn entry(&mut self, message: &[u8]) {
-        self.frame.write(message, &mut self.block);
-        if self.block.len() >= BLOCK {
-            self.hand_over();
-        }
+    /// how much that was.
+    fn piece(&mut self, line: &[u8]) -> usize {
+        let end = cut(line);
+        let piece = line.get(..end).unwrap_or_default();
+        self.frame.write(piece, &mut self.block);
+        end
     }
 
     fn hand_over(&mut self) {
-        if !self.block.is_empty() {
-            self.log.push(&self.block);
-            self.block.clear();
+        if self.block.len() > 0 {
+            self.log.push(self.block.as_slice());
+            self.block.truncate(0);
         }
     }
 
@@ -203,8 +194,9 @@ impl<P: Read + AsFd> Pump<'_, P> {
         }
         self.frame
             .set(self.log.format(), &Moment::now(), &self.fields);
-        let input = std::mem::take(&mut self.input);
-        self.line(input.get(..self.filled).unwrap_or_default());
+        let line = self.input.get(..self.filled).unwrap_or_default();
+        let message = line.strip_suffix(b"\r").unwrap_or(line);
+        self.frame.write(message, &mut self.block);
         self.hand_over();
     }
 
@@ -215,22 +207,30 @@ impl<P: Read + AsFd> Pump<'_, P> {
     }
 }
 
+/// The bytes in which a line that is one entry must end.
+fn window(bytes: &[u8]) -> &[u8] {
+    let end = match bytes.get(LINE..) {
+        Some([b'\r', b'\n', ..]) => LINE + 2,
+        _ => LINE + 1,
+    };
+    bytes.get(..end).unwrap_or(bytes)
+}
+
+/// Whether a line without an end in its [`window`] cannot become one entry any
+/// more, whatever comes.
+fn is_too_long(line: &[u8]) -> bool {
+    match line.get(LINE..) {
+        None | Some([] | [b'\r']) => false,
+        Some(_) => true,
+    }
+}
+
 /// Where to cut a line that is too long: at [`LINE`] bytes, or up to three
 /// before, so that no character of valid UTF-8 is cut in two.
 fn cut(line: &[u8]) -> usize {
     let is_boundary = |at: usize| line.get(at).is_none_or(|byte| byte & 0xc0 != 0x80);
-    (LINE - 3..=LINE)
-        .rev()
-        .find(|at| is_boundary(*at))
-        .unwrap_or(LINE)
-}
-
-/// The position of the first newline at or after `from`.
-fn find_newline(bytes: &[u8], from: usize) -> Option<usize> {
-    let rest = bytes.get(from..)?;
-    // SAFETY: the pointer and the length are those of one slice.
-    let found = unsafe { libc::memchr(rest.as_ptr().cast(), b'\n'.into(), rest.len()) };
-    (!found.is_null()).then(|| from + (found as usize - rest.as_ptr() as usize))
+    let mut ends = (LINE - 3..=LINE).rev();
+    ends.find(|at| is_boundary(*at)).unwrap_or(LINE)
 }
 
 /// Waits until reading will not block; `false` if that takes longer than
@@ -412,7 +412,7 @@ mod tests {
             input: Vec::new(),
             filled: 0,
             frame: Frame::default(),
-            block: Vec::new(),
+            block: Block::default(),
         };
         for (text, unfinished) in [("x".repeat(40_000), 40_000), ("\n".into(), 0)] {
             writer.write_all(text.as_bytes()).unwrap();
@@ -424,7 +424,7 @@ mod tests {
             }
             pump.release();
             assert_eq!(pump.input.capacity(), unfinished);
-            assert_eq!(pump.block.capacity(), 0);
+            assert_eq!(pump.block.len(), 0);
         }
     }
 }
