@@ -18,11 +18,13 @@ mod escape;
 mod format;
 mod queue;
 mod sink;
+mod sources;
 mod time;
 mod writer;
 
 use std::fmt;
 use std::io::{self, Write};
+use std::os::fd::BorrowedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Instant;
@@ -39,14 +41,15 @@ use crate::config::LoggingSpec;
 use crate::config::logging::{Format, Level};
 use crate::message::{Label, Pid};
 use queue::{Command, Queue};
+use sources::Sources;
 
 /// Why there is no log.
 #[derive(Debug)]
 pub enum InitError {
     /// Its destination cannot be opened.
     Open(OpenError),
-    /// Its thread cannot be started.
-    Thread(io::Error),
+    /// What it needs of the kernel cannot be had: a pipe or a thread.
+    Resources(io::Error),
     /// There is one already.
     Again,
 }
@@ -55,7 +58,7 @@ impl fmt::Display for InitError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Open(error) => error.fmt(f),
-            Self::Thread(error) => write!(f, "cannot start the thread of the log: {error}"),
+            Self::Resources(error) => write!(f, "cannot start the log: {error}"),
             Self::Again => f.write_str("the log is open already"),
         }
     }
@@ -71,6 +74,7 @@ pub struct Log(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     queue: Queue,
+    sources: Sources,
     /// A [`Format`] and a [`LevelFilter`], as numbers: they are read for every
     /// entry and must not need a lock.
     format: AtomicU8,
@@ -88,7 +92,7 @@ struct Shared {
 /// called before.
 pub fn init(spec: &LoggingSpec) -> Result<Log, InitError> {
     let sink = Sink::open(&spec.output).map_err(InitError::Open)?;
-    let log = Log::new(spec);
+    let log = Log::new(spec).map_err(InitError::Resources)?;
     let (formatting, pipe) = (log.clone(), OwnEntries(log.clone()));
     env_logger::Builder::new()
         .filter_level(LevelFilter::Warn)
@@ -101,7 +105,7 @@ pub fn init(spec: &LoggingSpec) -> Result<Log, InitError> {
         })
         .try_init()
         .map_err(|_| InitError::Again)?;
-    writer::start(Arc::clone(&log.0), sink).map_err(InitError::Thread)?;
+    writer::start(Arc::clone(&log.0), sink).map_err(InitError::Resources)?;
     log::set_max_level(log.0.level());
     Ok(log)
 }
@@ -123,15 +127,16 @@ impl Write for OwnEntries {
 }
 
 impl Log {
-    fn new(spec: &LoggingSpec) -> Self {
+    fn new(spec: &LoggingSpec) -> io::Result<Self> {
         let log = Self(Arc::new(Shared {
             queue: Queue::default(),
+            sources: Sources::new()?,
             format: AtomicU8::new(0),
             level: AtomicU8::new(0),
             dropped: AtomicU64::new(0),
         }));
         log.0.set(spec);
-        log
+        Ok(log)
     }
 
     /// Logs as `spec` says from now on. What was logged before still goes where
@@ -170,20 +175,59 @@ impl Log {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
+    /// A new source of children's output. Made before the child is, so that
+    /// [`Log::close`] waits for what it writes.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.0.sources.add();
+        Source(self.clone())
+    }
+
+    /// Takes no more of children's output than is in their pipes by now, waits
+    /// until that is logged, and then like [`Log::flush`]. Returns whether all
+    /// of it is written.
+    #[must_use]
+    pub fn close(&self, deadline: Instant) -> bool {
+        let complete = self.0.sources.close(deadline);
+        self.flush(deadline) && complete
+    }
+}
+
+/// Where the output of one child goes.
+#[derive(Debug)]
+pub struct Source(Log);
+
+impl Source {
     /// Whether children's output is logged at all.
-    pub(crate) fn shows_output(&self) -> bool {
-        self.0.level() >= LevelFilter::Info
+    pub(crate) fn is_shown(&self) -> bool {
+        self.0.0.level() >= LevelFilter::Info
     }
 
     /// How entries look now.
     pub(crate) fn format(&self) -> Format {
-        self.0.format()
+        self.0.0.format()
     }
 
-    /// Queues whole lines of a child's output; waits while the log cannot take
-    /// more.
+    /// Queues whole lines; waits while the log cannot take more.
     pub(crate) fn push(&self, lines: &[u8]) {
-        self.0.queue.push(lines);
+        self.0.0.queue.push(lines);
+    }
+
+    /// Readable once nobody waits for more output than there is.
+    pub(crate) fn closing(&self) -> BorrowedFd<'_> {
+        self.0.0.sources.closing()
+    }
+
+    /// Logs an entry of the supervisor's about the child.
+    pub(crate) fn entry(&self, fields: &Fields<'_>, message: &str) {
+        self.0
+            .entry(fields.level, fields.label, fields.pid, message);
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        self.0.0.sources.remove();
     }
 }
 

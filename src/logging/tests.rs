@@ -49,7 +49,7 @@ fn spec(level: Level, format: Format, output: LogOutput) -> LoggingSpec {
 
 /// A log as [`init`] makes it, but for the macros.
 pub(crate) fn open(spec: &LoggingSpec) -> Log {
-    let log = Log::new(spec);
+    let log = Log::new(spec).unwrap();
     let sink = Sink::open(&spec.output).unwrap();
     writer::start(Arc::clone(&log.0), sink).unwrap();
     log
@@ -109,7 +109,7 @@ fn a_level_shows_itself_and_what_is_worse() {
         flush(&log);
         let all = ["DEBUG", "INFO", "WARN", "ERROR"];
         assert_eq!(messages(&path), all.get(index..).unwrap_or_default());
-        assert_eq!(log.shows_output(), index < 2);
+        assert_eq!(log.source().is_shown(), index < 2);
     }
 }
 
@@ -286,12 +286,12 @@ fn a_stalled_reader_holds_back_childrens_output_without_loss() {
     let directory = Directory::new("held-back");
     let (log, reader) = open_stalled(&directory);
     let pushing = {
-        let log = log.clone();
+        let source = log.source();
         thread::spawn(move || {
             for number in 0..20_000 {
-                log.push(format!("line {number:0100}\n").as_bytes());
+                source.push(format!("line {number:0100}\n").as_bytes());
             }
-            log.push(b"end\n");
+            source.push(b"end\n");
         })
     };
     let lines = read_until(reader, "end");
@@ -314,7 +314,7 @@ fn lines_of_many_sources_are_never_torn() {
     ));
     let sources: Vec<_> = (0..4)
         .map(|source| {
-            let log = log.clone();
+            let (log, output) = (log.clone(), log.source());
             thread::spawn(move || {
                 for number in 0..500 {
                     log.entry(
@@ -323,7 +323,7 @@ fn lines_of_many_sources_are_never_torn() {
                         Some(source),
                         &format!("{number} \"x\""),
                     );
-                    log.push(b"{\"pid\":9}\n");
+                    output.push(b"{\"pid\":9}\n");
                 }
             })
         })

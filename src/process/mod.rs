@@ -17,7 +17,7 @@ use std::thread;
 
 use crossbeam_channel::Sender;
 
-use crate::logging::Log;
+use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
 
 /// What a worker needs: the frames of `std`'s process spawning and of the pump.
@@ -26,22 +26,22 @@ const STACK: usize = 64 * 1024;
 /// Starts an execution on a worker of its own; [`Message::DidStart`] or
 /// [`Message::DidFailToStart`] answers.
 pub fn start(spawn: Box<Spawn>, inbox: &Sender<Message>, log: &Log) {
-    let log = log.clone();
+    let source = log.source();
     let report = Report::new(spawn.exec, inbox.clone());
     let worker = thread::Builder::new()
         .name("exec".to_owned())
         .stack_size(STACK);
     // If there is no thread, the closure and with it the report is dropped,
     // which is the report that the start failed.
-    let _refused = worker.spawn(move || work(&spawn, report, &log));
+    let _refused = worker.spawn(move || work(&spawn, report, &source));
 }
 
-fn work(spawn: &Spawn, report: Report, log: &Log) {
+fn work(spawn: &Spawn, report: Report, source: &Source) {
     match execute(spawn) {
         Ok((pid, None)) => report.did_start(pid),
         Ok((pid, Some(output))) => {
             report.did_start(pid);
-            output::pump(output, &spawn.label, pid, log);
+            output::pump(output, &spawn.label, pid, source);
         }
         Err(error) => report.did_fail_to_start(error),
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use log::Level;
 
-use crate::logging::{Block, Fields, Frame, Log, Moment, find_newline};
+use crate::logging::{Block, Fields, Frame, Moment, Source, find_newline};
 use crate::message::{Label, Pid};
 
 /// The longest line that is one entry; longer ones are split (SPEC §13).
@@ -31,11 +31,12 @@ const BLOCK: usize = 128 << 10;
 /// How long the buffers of a child that printed a lot outlive its last output.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Logs every line of `pipe` as an entry at INFO with `label` and `pid`, and
-/// returns at its end. A last line without a newline counts. While the log can
-/// take no more, this waits and the child is held back at the pipe; when the
-/// level shows no output, it is read and thrown away.
-pub fn pump(pipe: impl Read + AsFd, label: &Label, pid: Pid, log: &Log) {
+/// Logs every line of `pipe` as an entry at INFO with `label` and `pid`.
+/// Returns at the end of the pipe, or, when the log is closing, as soon as the
+/// pipe is empty. A last line without a newline counts. While the log can take
+/// no more, this waits and the child is held back at the pipe; when the level
+/// shows no output, it is read and thrown away.
+pub fn pump(pipe: impl Read + AsFd, label: &Label, pid: Pid, log: &Source) {
     let fields = Fields {
         level: Level::Info,
         label: Some(label),
@@ -53,9 +54,20 @@ pub fn pump(pipe: impl Read + AsFd, label: &Label, pid: Pid, log: &Log) {
     pump.run();
 }
 
+/// What a wait was ended by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// There is something to read, or the end of it.
+    Readable,
+    /// Nobody waits for more than there is, and there is nothing.
+    Closing,
+    /// Time.
+    TimedOut,
+}
+
 struct Pump<'a, P> {
     pipe: P,
-    log: &'a Log,
+    log: &'a Source,
     fields: Fields<'a>,
     /// The read buffer, all of it initialised; empty while nothing comes.
     input: Vec<u8>,
@@ -68,8 +80,7 @@ struct Pump<'a, P> {
 
 impl<P: Read + AsFd> Pump<'_, P> {
     fn run(mut self) {
-        loop {
-            self.wait();
+        while self.wait() == Wait::Readable {
             let space = self.input.get_mut(self.filled..).unwrap_or_default();
             let limit = space.len().min(READ);
             match self.pipe.read(space.get_mut(..limit).unwrap_or_default()) {
@@ -88,19 +99,45 @@ impl<P: Read + AsFd> Pump<'_, P> {
     }
 
     /// Waits for output without holding memory for it, and then has a buffer.
-    fn wait(&mut self) {
+    fn wait(&mut self) -> Wait {
         if self.input.len() > SMALL {
-            if wait_readable(self.pipe.as_fd(), Some(LINGER)) {
-                return;
+            let soon = self.poll(Some(LINGER));
+            if soon != Wait::TimedOut {
+                return soon;
             }
             self.release();
         }
         if self.filled == 0 {
             self.release();
         }
-        wait_readable(self.pipe.as_fd(), None);
+        let wait = self.poll(None);
         if self.input.len() <= self.filled {
             self.enlarge(SMALL);
+        }
+        wait
+    }
+
+    /// Waits until reading will not block.
+    fn poll(&self, timeout: Option<Duration>) -> Wait {
+        let timeout = timeout.map_or(-1, |timeout| timeout.as_millis().try_into().unwrap_or(-1));
+        let watch = |fd: BorrowedFd<'_>| libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        loop {
+            let mut watched = [watch(self.pipe.as_fd()), watch(self.log.closing())];
+            // SAFETY: the pointer is to two valid pollfds, and the count says so.
+            let ready = unsafe { libc::poll(watched.as_mut_ptr(), 2, timeout) };
+            let [pipe, _] = watched;
+            match ready {
+                0 => return Wait::TimedOut,
+                1.. if pipe.revents == 0 => return Wait::Closing,
+                1.. => return Wait::Readable,
+                _ if io::Error::last_os_error().kind() == ErrorKind::Interrupted => {}
+                // Reading will tell the reason.
+                _ => return Wait::Readable,
+            }
         }
     }
 
@@ -128,7 +165,7 @@ impl<P: Read + AsFd> Pump<'_, P> {
         let known = self.filled;
         self.filled = self.input.len().min(known + count);
         let saturated = self.filled == self.input.len();
-        if !self.log.shows_output() {
+        if !self.log.is_shown() {
             self.filled = 0;
             return;
         }
@@ -201,9 +238,12 @@ impl<P: Read + AsFd> Pump<'_, P> {
     }
 
     fn report(&self, error: &io::Error) {
-        let Fields { label, pid, .. } = self.fields;
+        let fields = Fields {
+            level: Level::Error,
+            ..self.fields
+        };
         let text = format!("cannot read its output: {error}");
-        self.log.entry(Level::Error, label, pid, &text);
+        self.log.entry(&fields, &text);
     }
 }
 
@@ -233,198 +273,5 @@ fn cut(line: &[u8]) -> usize {
     ends.find(|at| is_boundary(*at)).unwrap_or(LINE)
 }
 
-/// Waits until reading will not block; `false` if that takes longer than
-/// `timeout`.
-fn wait_readable(pipe: BorrowedFd<'_>, timeout: Option<Duration>) -> bool {
-    let timeout = timeout.map_or(-1, |timeout| timeout.as_millis().try_into().unwrap_or(-1));
-    loop {
-        let mut poll = libc::pollfd {
-            fd: pipe.as_raw_fd(),
-            events: libc::POLLIN,
-            revents: 0,
-        };
-        // SAFETY: `poll` is one valid pollfd, and the count says so.
-        let ready = unsafe { libc::poll(&raw mut poll, 1, timeout) };
-        if ready >= 0 || io::Error::last_os_error().kind() != ErrorKind::Interrupted {
-            // An error shows again, with its reason, in the read that follows.
-            return ready != 0;
-        }
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::type_complexity)]
-    use super::*;
-    use std::fs;
-    use std::io::Write;
-    use std::thread;
-    use std::time::Instant;
-
-    use crate::config::LoggingSpec;
-    use crate::config::logging::{Format, Level, LogOutput};
-    use crate::logging::tests::{Directory, open};
-
-    /// What the log holds after a child has written these pieces, one write
-    /// each, and closed its pipe.
-    fn logged(format: Format, level: Level, pieces: &[&[u8]]) -> Vec<u8> {
-        let directory = Directory::new("pump");
-        let path = directory.join("log");
-        let output = LogOutput::File(path.clone());
-        let log = open(&LoggingSpec {
-            level,
-            format,
-            output,
-        });
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        thread::scope(|scope| {
-            scope.spawn(|| pump(reader, &Label::Job("app".into()), 17, &log));
-            for piece in pieces {
-                writer.write_all(piece).unwrap();
-            }
-            drop(writer);
-        });
-        assert!(log.flush(Instant::now() + Duration::from_secs(30)));
-        fs::read(path).unwrap()
-    }
-
-    /// The messages of a log in the default format.
-    fn messages(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
-        let text = logged(Format::Default, Level::Info, pieces);
-        let lines = text.split_inclusive(|byte| *byte == b'\n');
-        lines
-            .map(|line| {
-                let line = line.strip_suffix(b"\n").unwrap();
-                let mark = b" app 17 ";
-                let at = line
-                    .windows(mark.len())
-                    .position(|window| window == mark)
-                    .unwrap();
-                line[at + mark.len()..].to_vec()
-            })
-            .collect()
-    }
-
-    #[test]
-    fn every_line_is_an_entry_wherever_the_writes_end() {
-        let cases: [(&[&[u8]], &[&[u8]]); 8] = [
-            (&[], &[]),
-            (&[b"one\ntwo\n"], &[b"one", b"two"]),
-            (&[b"o", b"n", b"e\ntw", b"o\n"], &[b"one", b"two"]),
-            (&[b"no newline"], &[b"no newline"]),
-            (&[b"one\n", b"last"], &[b"one", b"last"]),
-            (&[b"\n\n"], &[b"", b""]),
-            (
-                &[b"dos\r\n", b"bar\rfoo\r", b"\n\r"],
-                &[b"dos", b"bar\rfoo", b""],
-            ),
-            (&[b"\xff\0\x1b[0m\n"], &[b"\xff\0\x1b[0m"]),
-        ];
-        for (pieces, expected) in cases {
-            assert_eq!(messages(pieces), expected);
-        }
-    }
-
-    #[test]
-    fn structured_formats_carry_the_fields_and_escape_the_message() {
-        let json = logged(Format::Json, Level::Info, &[b"bad \xff\0\n"]);
-        let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(value["job"], "app");
-        assert_eq!(value["pid"], 17);
-        assert_eq!(value["level"], "info");
-        assert_eq!(value["msg"], "bad \u{fffd}\0");
-        let text = logged(Format::Text, Level::Info, &[b"bad \xff\0\n"]);
-        assert!(text.ends_with(
-            br#" level=info msg="bad \xff\x00" job=app pid=17
-"#
-        ));
-    }
-
-    #[test]
-    fn a_level_above_info_drains_the_pipe_and_logs_nothing() {
-        let flood = b"line\n".repeat(100_000);
-        assert_eq!(logged(Format::Default, Level::Warn, &[&flood, b"end"]), b"");
-    }
-
-    #[test]
-    fn long_lines_are_split_and_nothing_is_lost() {
-        let cases = [
-            (LINE - 1, vec![LINE - 1]),
-            (LINE, vec![LINE]),
-            (LINE + 1, vec![LINE, 1]),
-            (3 * LINE, vec![LINE; 3]),
-            (3 * LINE + 5, vec![LINE, LINE, LINE, 5]),
-        ];
-        for (length, expected) in cases {
-            let line = vec![b'x'; length];
-            for end in [b"".as_slice(), b"\n", b"\r\n"] {
-                let lengths: Vec<_> = messages(&[&line, end]).iter().map(Vec::len).collect();
-                assert_eq!(lengths, expected, "{length} bytes and {end:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn a_split_falls_between_characters() {
-        let line = "\u{65e5}".repeat(LINE);
-        let pieces = messages(&[line.as_bytes()]);
-        assert_eq!(pieces.concat(), line.as_bytes());
-        for piece in pieces {
-            assert!(std::str::from_utf8(&piece).is_ok());
-        }
-        // What is no UTF-8 is cut where it must be.
-        let lengths: Vec<_> = messages(&[&[0x80; LINE + 1]])
-            .iter()
-            .map(Vec::len)
-            .collect();
-        assert_eq!(lengths, [LINE, 1]);
-    }
-
-    #[test]
-    fn a_flood_arrives_complete_and_in_order() {
-        let mut flood = Vec::new();
-        let mut expected = Vec::new();
-        for number in 0..50_000_usize {
-            let line = format!("{number} {}", "x".repeat(number % 300));
-            writeln!(flood, "{line}").unwrap();
-            expected.push(line.into_bytes());
-        }
-        let pieces: Vec<_> = flood.chunks(7919).collect();
-        assert!(messages(&pieces) == expected);
-    }
-
-    #[test]
-    fn an_idle_pump_holds_no_memory() {
-        let (reader, mut writer) = std::io::pipe().unwrap();
-        let log = open(&LoggingSpec {
-            output: LogOutput::File("/dev/null".into()),
-            ..LoggingSpec::default()
-        });
-        let label = Label::Job("app".into());
-        let mut pump = Pump {
-            pipe: reader,
-            log: &log,
-            fields: Fields {
-                level: log::Level::Info,
-                label: Some(&label),
-                pid: Some(1),
-            },
-            input: Vec::new(),
-            filled: 0,
-            frame: Frame::default(),
-            block: Block::default(),
-        };
-        for (text, unfinished) in [("x".repeat(40_000), 40_000), ("\n".into(), 0)] {
-            writer.write_all(text.as_bytes()).unwrap();
-            while pump.filled != unfinished {
-                pump.wait();
-                let filled = pump.filled;
-                let count = pump.pipe.read(&mut pump.input[filled..]).unwrap();
-                pump.received(count);
-            }
-            pump.release();
-            assert_eq!(pump.input.capacity(), unfinished);
-            assert_eq!(pump.block.len(), 0);
-        }
-    }
-}
+mod tests;
