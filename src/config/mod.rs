@@ -27,6 +27,7 @@ mod suggest;
 mod syntax;
 pub mod table;
 pub mod telemetry;
+pub mod template;
 #[cfg(test)]
 mod tests;
 pub(crate) mod value;

@@ -1,0 +1,181 @@
+//! The functions of templates: Go's built-in ones and ContainerPilot's.
+//!
+//! What each does to which arguments; how values are compared and printed, and
+//! how lists are cut, stands in modules of its own.
+
+use super::evaluator::Budget;
+use super::text::{Buffer, Text, occurrences};
+use super::value::{Value, Variables, variable};
+use super::{compare, escape, expression, lists, printf};
+
+/// What a function makes, or why it cannot.
+pub(super) type Answer<'a> = Result<Value<'a>, String>;
+
+/// A function that templates can call.
+#[derive(Debug)]
+pub(super) struct Function {
+    pub(super) name: &'static str,
+    least: usize,
+    most: usize,
+    run: for<'c, 'a> fn(&Call<'c, 'a>) -> Answer<'a>,
+}
+
+/// A call of a function, whose arguments have been evaluated.
+pub(super) struct Call<'c, 'a> {
+    pub(super) name: &'static str,
+    pub(super) arguments: &'c [Value<'a>],
+    pub(super) environment: Variables<'a>,
+    pub(super) budget: &'c Budget,
+}
+
+const ANY: usize = usize::MAX;
+
+/// All functions by name.
+static FUNCTIONS: &[Function] = &[
+    // The compiler turns `and` and `or` into jumps; only an empty call remains.
+    function("and", 1, ANY, |call| Ok(call.value(0).clone())),
+    function("call", 1, ANY, |call| {
+        Err(format!("{} is no function", call.value(0).describe()))
+    }),
+    function("default", 2, 2, default),
+    function("env", 1, 1, |call| {
+        Ok(Value::String(variable(call.environment, call.text(0)?)))
+    }),
+    function("eq", 1, ANY, compare::eq),
+    function("ge", 2, 2, compare::ge),
+    function("gt", 2, 2, compare::gt),
+    function("html", 0, ANY, escape::html),
+    function("index", 1, ANY, lists::index),
+    function("join", 2, 2, lists::join),
+    function("js", 0, ANY, escape::js),
+    function("le", 2, 2, compare::le),
+    function("len", 1, 1, lists::len),
+    function("loop", 1, 2, lists::count),
+    function("lt", 2, 2, compare::lt),
+    function("ne", 2, 2, compare::ne),
+    function("not", 1, 1, |call| {
+        Ok(Value::Bool(!call.value(0).is_true()))
+    }),
+    function("or", 1, ANY, |call| Ok(call.value(0).clone())),
+    function("print", 0, ANY, |call| {
+        string(printf::print(call.arguments))
+    }),
+    function("printf", 1, ANY, |call| {
+        string(printf::printf(call.text(0)?, call.rest(1)))
+    }),
+    function("println", 0, ANY, |call| {
+        string(printf::println(call.arguments))
+    }),
+    function("regexReplaceAll", 3, 3, expression::replace_all),
+    function("replaceAll", 3, 3, replace_all),
+    function("slice", 1, 4, lists::slice),
+    function("split", 2, 2, lists::split),
+    function("urlquery", 0, ANY, escape::urlquery),
+];
+
+const fn function(
+    name: &'static str,
+    least: usize,
+    most: usize,
+    run: for<'c, 'a> fn(&Call<'c, 'a>) -> Answer<'a>,
+) -> Function {
+    Function {
+        name,
+        least,
+        most,
+        run,
+    }
+}
+
+/// The function of that name, or an error that names what it may have meant.
+pub(super) fn find(name: &str) -> Result<&'static Function, String> {
+    if let Some(function) = FUNCTIONS.iter().find(|function| function.name == name) {
+        return Ok(function);
+    }
+    let same = |function: &&Function| function.name.eq_ignore_ascii_case(name);
+    Err(match FUNCTIONS.iter().find(same) {
+        Some(Function { name: known, .. }) => {
+            format!("there is no function {name:?}; did you mean {known}?")
+        }
+        None => format!("there is no function {name:?}; for a variable write .{name}"),
+    })
+}
+
+impl<'c, 'a> Call<'c, 'a> {
+    /// Calls `function`, whose errors get its name.
+    pub(super) fn run(&self, function: &Function) -> Answer<'a> {
+        let count = self.arguments.len();
+        let name = self.name;
+        if count < function.least || count > function.most {
+            let wanted = match (function.least, function.most) {
+                (least, ANY) => format!("at least {least}"),
+                (least, most) if least == most => format!("{least}"),
+                (least, most) => format!("{least} to {most}"),
+            };
+            let noun = if wanted.ends_with('1') {
+                "argument"
+            } else {
+                "arguments"
+            };
+            return Err(format!("{name} takes {wanted} {noun}, not {count}"));
+        }
+        let weigh = |values: &[Value<'a>]| values.iter().map(Value::weight).sum::<u64>() / 16;
+        self.budget.spend(weigh(self.arguments))?;
+        let result = (function.run)(self).map_err(|message| format!("{name}: {message}"))?;
+        self.budget.spend(weigh(std::slice::from_ref(&result)))?;
+        Ok(result)
+    }
+
+    /// The argument at `index`, counted from 0.
+    pub(super) fn value(&self, index: usize) -> &'c Value<'a> {
+        self.arguments.get(index).unwrap_or(&Value::Nil)
+    }
+
+    /// The arguments from `index` on.
+    pub(super) fn rest(&self, index: usize) -> &'c [Value<'a>] {
+        self.arguments.get(index..).unwrap_or_default()
+    }
+
+    /// The argument at `index`, which must be a string.
+    pub(super) fn text(&self, index: usize) -> Result<&'c Text<'a>, String> {
+        match self.value(index) {
+            Value::String(text) => Ok(text),
+            other => Err(self.refuse(index, "a string", other)),
+        }
+    }
+
+    /// The error that the argument at `index` is not what it must be.
+    pub(super) fn refuse(&self, index: usize, wanted: &str, got: &Value<'_>) -> String {
+        let number = index + 1;
+        format!("argument {number} must be {wanted}, not {}", got.describe())
+    }
+}
+
+/// A string that was made.
+pub(super) fn string<'a>(bytes: Result<Vec<u8>, String>) -> Answer<'a> {
+    Ok(Value::String(bytes?.into()))
+}
+
+/// `default "y" .X`: the second argument if it is a string that is not empty,
+/// otherwise the first as a string.
+fn default<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    match (call.value(0), call.value(1)) {
+        (_, value @ Value::String(text)) if !text.is_empty() => Ok(value.clone()),
+        (value @ Value::String(_), _) => Ok(value.clone()),
+        (value, _) => string(printf::print(std::slice::from_ref(value))),
+    }
+}
+
+/// `replaceAll "from" "to" .X`.
+fn replace_all<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
+    let (from, to, text) = (call.text(0)?, call.text(1)?, call.text(2)?);
+    let mut made = Buffer::default();
+    let mut copied = 0;
+    for at in occurrences(text, from)? {
+        made.push(text.get(copied..at).unwrap_or_default());
+        made.push(to);
+        copied = at + from.len();
+    }
+    made.push(text.get(copied..).unwrap_or_default());
+    string(made.finish())
+}
