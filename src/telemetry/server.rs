@@ -91,6 +91,7 @@ impl Telemetry {
         };
         let pages = Pages {
             outside,
+            patience: PATIENCE,
             clock: Mutex::new(Clock::now()),
         };
         let listener = Listener::Tcp(listener);
@@ -114,6 +115,7 @@ impl Telemetry {
 /// What answers on the telemetry port.
 struct Pages {
     outside: Outside,
+    patience: Duration,
     clock: Mutex<Clock>,
 }
 
@@ -170,7 +172,7 @@ impl Pages {
     fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Question) -> Result<T, Response> {
         let (sender, answer) = bounded(1);
         (self.outside.ask)(question(sender));
-        answer.recv_timeout(PATIENCE).map_err(|error| {
+        answer.recv_timeout(self.patience).map_err(|error| {
             let reason = match error {
                 RecvTimeoutError::Timeout => "the supervisor did not answer in time",
                 RecvTimeoutError::Disconnected => "the supervisor has ended",
@@ -183,5 +185,92 @@ impl Pages {
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.follow(Clock::now());
         *clock
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::panic)]
+
+    use super::*;
+    use crate::http::{Body, Handler as _};
+    use crossbeam_channel::unbounded;
+
+    fn pages(ask: impl Fn(Question) + Send + Sync + 'static) -> Pages {
+        Pages {
+            outside: Outside {
+                version: "4.0.0",
+                revision: "c7fef99",
+                ask: Box::new(ask),
+                log_lines_dropped: Box::new(|| 0),
+            },
+            patience: Duration::from_millis(1),
+            clock: Mutex::new(Clock::now()),
+        }
+    }
+
+    fn get(pages: &Pages, path: &str) -> (u16, String) {
+        let response = pages.handle(http::Request {
+            method: Method::Get,
+            path: path.to_owned(),
+            query: String::new(),
+            host: String::new(),
+            accept: String::new(),
+            body: Vec::new(),
+        });
+        let body = match response.body {
+            Body::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            Body::Stream(_) => "a stream".to_owned(),
+        };
+        (response.status, body)
+    }
+
+    #[test]
+    fn a_supervisor_that_does_not_answer_is_unavailable() {
+        let (inbox, unread) = unbounded();
+        let silent = pages(move |question| {
+            let _sent = inbox.send(question);
+        });
+        let gone = pages(drop);
+        for path in ["/metrics", "/status"] {
+            let late = "the supervisor did not answer in time\n".to_owned();
+            assert_eq!(get(&silent, path), (503, late));
+            let ended = "the supervisor has ended\n".to_owned();
+            assert_eq!(get(&gone, path), (503, ended));
+        }
+        assert_eq!(unread.len(), 2);
+    }
+
+    #[test]
+    fn nothing_else_is_asked_of_the_supervisor() {
+        let asked = pages(|question| panic!("{question:?}"));
+        for path in ["/", "/metrics/", "/Metrics", "/v3/ping", "*"] {
+            assert_eq!(get(&asked, path).0, 404, "{path}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_had_says_what_to_change() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 9090));
+        let table = [
+            (
+                io::ErrorKind::AddrInUse,
+                "telemetry cannot listen on 127.0.0.1:9090: address in use; \
+                 set another telemetry.port",
+            ),
+            (
+                io::ErrorKind::AddrNotAvailable,
+                "telemetry cannot listen on 127.0.0.1:9090: address not available; \
+                 set telemetry.interfaces to one of this host's",
+            ),
+            (
+                io::ErrorKind::PermissionDenied,
+                "telemetry cannot listen on 127.0.0.1:9090: permission denied",
+            ),
+        ];
+        for (kind, text) in table {
+            let error = StartError::Listen(address, kind.into());
+            assert_eq!(error.to_string(), text);
+        }
     }
 }

@@ -80,13 +80,13 @@ pub(in super::super) struct JobValues {
 
 /// Whom the configuration names.
 #[derive(Clone, Debug, Default)]
-pub(in super::super) struct Subjects {
+pub struct Subjects {
     /// The names of the jobs, and whether they have anything to run.
-    pub(in super::super) jobs: Vec<(Arc<str>, bool)>,
+    pub jobs: Vec<(Arc<str>, bool)>,
     /// The names of the watched services.
-    pub(in super::super) watches: Vec<Arc<str>>,
+    pub watches: Vec<Arc<str>>,
     /// Whether there is a discovery backend.
-    pub(in super::super) consul: bool,
+    pub consul: bool,
 }
 
 impl Subjects {
@@ -137,7 +137,7 @@ impl BuiltIn {
     /// Follows the configuration, at start and at reload: the values of what
     /// is still there go on, those of what is gone end, so that reloads with
     /// ever new names do not add up.
-    pub(in super::super) fn configure(&mut self, subjects: &Subjects) {
+    pub fn configure(&mut self, subjects: &Subjects) {
         for values in self.jobs.values_mut() {
             values.configured = false;
             values.has_exec = false;

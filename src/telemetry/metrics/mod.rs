@@ -14,8 +14,8 @@ use std::time::Instant;
 
 use crate::config::{Config, MetricKind, MetricSpec};
 
-pub use built_in::{BuiltIn, ConsulOp};
-pub(super) use built_in::{JobValues, Results, Subjects};
+pub use built_in::{BuiltIn, ConsulOp, Subjects};
+pub(super) use built_in::{JobValues, Results};
 pub use histogram::{DEFAULT_BOUNDS, Histogram};
 pub use summary::{Recent, Summary};
 
