@@ -23,7 +23,7 @@ use containerpilot::config::series_names::BUILT_IN;
 use containerpilot::config::{MetricKind, MetricSpec};
 use containerpilot::event::{Code, Event};
 use containerpilot::telemetry::metrics::{ConsulOp, Metrics, Subjects};
-use containerpilot::telemetry::question::{Answer, Question};
+use containerpilot::telemetry::question::{Answer, AnswerTo, Question};
 use containerpilot::telemetry::server::{Outside, Telemetry};
 use containerpilot::telemetry::status::{ServiceStatus, Status};
 use crossbeam_channel::{Sender, unbounded};
@@ -33,7 +33,7 @@ use support::{PATIENCE, Temporary};
 
 /// What reaches the event loop of this test.
 enum Input {
-    Question(Question),
+    Question(Question, AnswerTo),
     Change(Box<dyn FnOnce(&mut Metrics) + Send>),
 }
 
@@ -51,7 +51,7 @@ impl World {
             for input in inputs {
                 match input {
                     Input::Change(change) => change(&mut metrics),
-                    Input::Question(question) => answer(question, &mut metrics).send(),
+                    Input::Question(question, to) => to.send(answer(question, &metrics)),
                 }
             }
         });
@@ -59,7 +59,9 @@ impl World {
         let outside = Outside {
             version: "4.0.0",
             revision: "c7fef99",
-            ask: Box::new(move |question| questions.send(Input::Question(question)).unwrap()),
+            ask: Box::new(move |question, to| {
+                questions.send(Input::Question(question, to)).unwrap();
+            }),
             log_lines_dropped: Box::new(|| 0),
         };
         let any_port = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -102,26 +104,20 @@ impl World {
     }
 }
 
-fn answer(question: Question, metrics: &mut Metrics) -> Answer {
+fn answer(question: Question, metrics: &Metrics) -> Answer {
     match question {
-        Question::Metrics(to) => {
-            let snapshot = metrics.snapshot(Instant::now());
-            Answer::Metrics(to, Box::new(snapshot))
-        }
-        Question::Status(to) => {
-            let status = Status {
-                version: "4.0.0",
-                jobs: Vec::new(),
-                services: vec![ServiceStatus {
-                    name: "app".to_owned(),
-                    address: IpAddr::V4(Ipv4Addr::LOCALHOST),
-                    port: 80,
-                    status: "healthy",
-                }],
-                watches: vec!["db".to_owned()],
-            };
-            Answer::Status(to, Box::new(status))
-        }
+        Question::Metrics => Answer::Metrics(Box::new(metrics.snapshot(Instant::now()))),
+        Question::Status => Answer::Status(Box::new(Status {
+            version: "4.0.0",
+            jobs: Vec::new(),
+            services: vec![ServiceStatus {
+                name: "app".to_owned(),
+                address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+                port: 80,
+                status: "healthy",
+            }],
+            watches: vec!["db".to_owned()],
+        })),
     }
 }
 

@@ -47,7 +47,7 @@ fn read(range: &str) -> Option<(Format, u32)> {
 }
 
 fn thousandths(value: &str) -> Option<u32> {
-    let weight: f32 = value.parse().ok()?;
+    let weight: f64 = value.parse().ok()?;
     (0.0..=1.0)
         .contains(&weight)
         .then_some((weight * 1000.0).round() as u32)

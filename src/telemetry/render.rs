@@ -2,13 +2,12 @@
 //!
 //! Called on the telemetry thread; does no I/O.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::clock::Clock;
 use super::exposition::{Exposition, Family, Format, Label};
 use super::families::{self, BuiltInFamily};
-use super::metrics::{BuiltIn, ConsulOp, JobValues, Results, Snapshot, View};
+use super::metrics::{BuiltIn, ConsulOp, JobValues, Results, Snapshot, Sorted, View};
 use super::process::ProcessStats;
 
 /// The label that tells jobs apart. Not `job`: that one Prometheus sets itself,
@@ -66,27 +65,27 @@ fn build(to: &mut Exposition, surroundings: &Surroundings) {
 fn published(to: &mut Exposition, values: &BuiltIn) {
     if !values.events.is_empty() {
         let mut family = begin(to, families::EVENTS);
-        for (event, count) in &values.events {
+        for (event, count) in values.events.iter() {
             let code = event.code.metric_name();
             family.number(&[("code", code), ("source", &event.source)], *count as f64);
         }
     }
     if !values.requests.is_empty() {
         let mut family = begin(to, families::REQUESTS);
-        for ((status, path), count) in &values.requests {
+        for ((status, path), count) in values.requests.iter() {
             let code = status.to_string();
             family.number(&[("code", &code), ("path", path)], *count as f64);
         }
     }
     if !values.instances.is_empty() {
         let mut family = begin(to, families::INSTANCES);
-        for (service, instances) in &values.instances {
+        for (service, instances) in values.instances.iter() {
             family.number(&[("service", service)], *instances as f64);
         }
     }
 }
 
-type Jobs = BTreeMap<Arc<str>, JobValues>;
+type Jobs = Sorted<Arc<str>, JobValues>;
 
 fn jobs(to: &mut Exposition, jobs: &Jobs, clock: &Clock) {
     // Of a job without an exec there are no runs to tell of.
@@ -106,9 +105,9 @@ fn jobs(to: &mut Exposition, jobs: &Jobs, clock: &Clock) {
     each(families::JOB_HEALTH, &|job| {
         job.healthy.map(|healthy| f64::from(u8::from(healthy)))
     });
-    if jobs.values().any(|job| job.checks.is_some()) {
+    if jobs.iter().any(|(_, job)| job.checks.is_some()) {
         let mut family = begin(to, families::JOB_CHECK_DURATION);
-        for (name, job) in jobs {
+        for (name, job) in jobs.iter() {
             if let Some(checks) = &job.checks {
                 family.histogram(&[(NAME, name)], checks);
             }

@@ -11,12 +11,13 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{RecvTimeoutError, bounded};
 
 use super::clock::Clock;
+use super::metrics::Snapshot;
 use super::negotiation;
 use super::process::ProcessStats;
-use super::question::{AnswerTo, Question};
+use super::question::{Answer, AnswerTo, Question};
 use super::render::{Surroundings, render};
 use super::status::Status;
 use crate::http::{self, Limits, Listener, Method, Response, Server};
@@ -64,7 +65,7 @@ pub struct Outside {
     /// The commit that it was built from.
     pub revision: &'static str,
     /// Delivers a question to the supervisor; must not block.
-    pub ask: Box<dyn Fn(Question) + Send + Sync>,
+    pub ask: Box<dyn Fn(Question, AnswerTo) + Send + Sync>,
     /// How many lines of the supervisor's log were dropped so far.
     pub log_lines_dropped: Box<dyn Fn() -> u64 + Send + Sync>,
 }
@@ -121,9 +122,9 @@ struct Pages {
 
 impl http::Handler for Pages {
     fn handle(&self, request: http::Request) -> Response {
-        let page = match request.path.as_str() {
-            "/metrics" => Self::metrics,
-            "/status" => Self::status,
+        let question = match request.path.as_str() {
+            "/metrics" => Question::Metrics,
+            "/status" => Question::Status,
             path => {
                 let message = format!("no such page: {path:?}; there are /metrics and /status");
                 return Response::text(404, &message);
@@ -133,13 +134,33 @@ impl http::Handler for Pages {
             let message = format!("{} is asked with GET, HEAD", request.path);
             return Response::text(405, &message).with_header("Allow", "GET, HEAD");
         }
-        page(self, &request).unwrap_or_else(|refusal| refusal)
+        match self.ask(question) {
+            Ok(Answer::Metrics(snapshot)) => self.metrics(&snapshot, &request.accept),
+            Ok(Answer::Status(status)) => page(&status),
+            Err(RecvTimeoutError::Timeout) => {
+                Response::text(503, "the supervisor did not answer in time")
+            }
+            Err(RecvTimeoutError::Disconnected) => Response::text(503, "the supervisor has ended"),
+        }
+    }
+}
+
+fn page(status: &Status) -> Response {
+    match status.to_json() {
+        Ok(json) => Response::with_body(200, Status::CONTENT_TYPE, json.into_bytes()),
+        Err(error) => Response::text(500, &error.to_string()),
     }
 }
 
 impl Pages {
-    fn metrics(&self, request: &http::Request) -> Result<Response, Response> {
-        let snapshot = self.ask(|sender| Question::Metrics(AnswerTo::new(sender)))?;
+    /// Asks the supervisor and waits for the answer.
+    fn ask(&self, question: Question) -> Result<Answer, RecvTimeoutError> {
+        let (sender, answer) = bounded(1);
+        (self.outside.ask)(question, AnswerTo::new(sender));
+        answer.recv_timeout(self.patience)
+    }
+
+    fn metrics(&self, snapshot: &Snapshot, accept: &str) -> Response {
         let surroundings = Surroundings {
             version: self.outside.version,
             revision: self.outside.revision,
@@ -147,38 +168,9 @@ impl Pages {
             log_lines_dropped: (self.outside.log_lines_dropped)(),
             clock: self.clock(),
         };
-        let format = negotiation::choose(&request.accept);
-        let text = render(&snapshot, &surroundings, format);
-        Ok(Response::with_body(
-            200,
-            format.content_type(),
-            text.into_bytes(),
-        ))
-    }
-
-    fn status(&self, _request: &http::Request) -> Result<Response, Response> {
-        let status = self.ask(|sender| Question::Status(AnswerTo::new(sender)))?;
-        let json = status
-            .to_json()
-            .map_err(|error| Response::text(500, &error.to_string()))?;
-        Ok(Response::with_body(
-            200,
-            Status::CONTENT_TYPE,
-            json.into_bytes(),
-        ))
-    }
-
-    /// Asks the supervisor and waits for the answer.
-    fn ask<T>(&self, question: impl FnOnce(Sender<T>) -> Question) -> Result<T, Response> {
-        let (sender, answer) = bounded(1);
-        (self.outside.ask)(question(sender));
-        answer.recv_timeout(self.patience).map_err(|error| {
-            let reason = match error {
-                RecvTimeoutError::Timeout => "the supervisor did not answer in time",
-                RecvTimeoutError::Disconnected => "the supervisor has ended",
-            };
-            Response::text(503, reason)
-        })
+        let format = negotiation::choose(accept);
+        let text = render(snapshot, &surroundings, format);
+        Response::with_body(200, format.content_type(), text.into_bytes())
     }
 
     fn clock(&self) -> Clock {
@@ -196,7 +188,7 @@ mod tests {
     use crate::http::{Body, Handler as _};
     use crossbeam_channel::unbounded;
 
-    fn pages(ask: impl Fn(Question) + Send + Sync + 'static) -> Pages {
+    fn pages(ask: impl Fn(Question, AnswerTo) + Send + Sync + 'static) -> Pages {
         Pages {
             outside: Outside {
                 version: "4.0.0",
@@ -228,10 +220,10 @@ mod tests {
     #[test]
     fn a_supervisor_that_does_not_answer_is_unavailable() {
         let (inbox, unread) = unbounded();
-        let silent = pages(move |question| {
-            let _sent = inbox.send(question);
+        let silent = pages(move |question, to| {
+            let _sent = inbox.send((question, to));
         });
-        let gone = pages(drop);
+        let gone = pages(|_, _| ());
         for path in ["/metrics", "/status"] {
             let late = "the supervisor did not answer in time\n".to_owned();
             assert_eq!(get(&silent, path), (503, late));
@@ -243,7 +235,7 @@ mod tests {
 
     #[test]
     fn nothing_else_is_asked_of_the_supervisor() {
-        let asked = pages(|question| panic!("{question:?}"));
+        let asked = pages(|question, _| panic!("{question:?}"));
         for path in ["/", "/metrics/", "/Metrics", "/v3/ping", "*"] {
             assert_eq!(get(&asked, path).0, 404, "{path}");
         }

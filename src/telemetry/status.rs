@@ -4,11 +4,8 @@
 
 use std::net::IpAddr;
 
-use serde::Serialize;
-
 /// What `GET /status` shows, in the order of the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The supervisor's version.
     pub version: &'static str,
@@ -21,8 +18,7 @@ pub struct Status {
 }
 
 /// A job without a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobStatus {
     /// The job's name.
     pub name: String,
@@ -31,8 +27,7 @@ pub struct JobStatus {
 }
 
 /// A job with a port.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ServiceStatus {
     /// The job's name.
     pub name: String,
@@ -51,12 +46,45 @@ impl Status {
     /// The body, one line.
     ///
     /// # Errors
-    /// Never for these types, but the serializer has to be asked.
+    /// Never for text; the serializer just could.
     pub fn to_json(&self) -> Result<String, serde_json::Error> {
-        let mut json = serde_json::to_string(self)?;
-        json.push('\n');
-        Ok(json)
+        let jobs = self.jobs.iter().map(JobStatus::to_json);
+        let services = self.services.iter().map(ServiceStatus::to_json);
+        let watches = self.watches.iter().map(|name| quoted(name));
+        Ok([
+            "{\"Version\":",
+            &quoted(self.version)?,
+            ",\"Jobs\":[",
+            &jobs.collect::<Result<Vec<_>, _>>()?.join(","),
+            "],\"Services\":[",
+            &services.collect::<Result<Vec<_>, _>>()?.join(","),
+            "],\"Watches\":[",
+            &watches.collect::<Result<Vec<_>, _>>()?.join(","),
+            "]}\n",
+        ]
+        .concat())
     }
+}
+
+impl JobStatus {
+    fn to_json(&self) -> Result<String, serde_json::Error> {
+        let (name, status) = (quoted(&self.name)?, self.status);
+        Ok(format!("{{\"Name\":{name},\"Status\":\"{status}\"}}"))
+    }
+}
+
+impl ServiceStatus {
+    fn to_json(&self) -> Result<String, serde_json::Error> {
+        let (name, address, port) = (quoted(&self.name)?, self.address, self.port);
+        let status = self.status;
+        Ok(format!(
+            "{{\"Name\":{name},\"Address\":\"{address}\",\"Port\":{port},\"Status\":\"{status}\"}}"
+        ))
+    }
+}
+
+fn quoted(text: &str) -> Result<String, serde_json::Error> {
+    serde_json::to_string(text)
 }
 
 #[cfg(test)]

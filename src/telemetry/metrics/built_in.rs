@@ -5,11 +5,11 @@
 //! recorded (well below a microsecond), so that nobody holds an index that a
 //! reload could make point at another job.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::histogram::{DEFAULT_BOUNDS, Histogram};
+use super::sorted::Sorted;
 use crate::event::{Code, Event, GLOBAL};
 
 /// The upper bounds for turns of the event loop in seconds: a usual turn takes
@@ -108,11 +108,11 @@ impl Subjects {
 /// All values that are not pushed by users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuiltIn {
-    pub(in super::super) events: BTreeMap<Event, u64>,
+    pub(in super::super) events: Sorted<Event, u64>,
     /// By status and path.
-    pub(in super::super) requests: BTreeMap<(u16, &'static str), u64>,
-    pub(in super::super) instances: BTreeMap<Arc<str>, u64>,
-    pub(in super::super) jobs: BTreeMap<Arc<str>, JobValues>,
+    pub(in super::super) requests: Sorted<(u16, &'static str), u64>,
+    pub(in super::super) instances: Sorted<Arc<str>, u64>,
+    pub(in super::super) jobs: Sorted<Arc<str>, JobValues>,
     pub(in super::super) reloads: Results,
     /// By [`ConsulOp`]; `None` without a discovery backend.
     pub(in super::super) consul: Option<[Results; ConsulOp::NAMES.len()]>,
@@ -122,10 +122,10 @@ pub struct BuiltIn {
 impl Default for BuiltIn {
     fn default() -> Self {
         Self {
-            events: BTreeMap::new(),
-            requests: BTreeMap::new(),
-            instances: BTreeMap::new(),
-            jobs: BTreeMap::new(),
+            events: Sorted::default(),
+            requests: Sorted::default(),
+            instances: Sorted::default(),
+            jobs: Sorted::default(),
             reloads: Results::default(),
             consul: None,
             turns: Histogram::new(TURN_BOUNDS),
@@ -143,9 +143,11 @@ impl BuiltIn {
             values.has_exec = false;
         }
         for (name, has_exec) in &subjects.jobs {
-            let values = self.jobs.entry(name.clone()).or_default();
-            values.configured = true;
-            values.has_exec |= has_exec;
+            self.jobs.insert(name.clone(), JobValues::default());
+            if let Some(values) = self.jobs.get_mut(name) {
+                values.configured = true;
+                values.has_exec |= has_exec;
+            }
         }
         self.jobs
             .retain(|_, values| values.configured || values.running > 0);
@@ -167,21 +169,26 @@ impl BuiltIn {
         }
         match self.events.get_mut(event) {
             Some(count) => *count += 1,
-            None => {
-                self.events.insert(event.clone(), 1);
-            }
+            None => self.events.insert(event.clone(), 1),
         }
     }
 
     /// The control plane answered a request with this HTTP status. The path is
     /// that of an endpoint, or `other`.
     pub fn request_answered(&mut self, status: u16, path: &'static str) {
-        *self.requests.entry((status, path)).or_default() += 1;
+        match self.requests.get_mut(&(status, path)) {
+            Some(count) => *count += 1,
+            None => self.requests.insert((status, path), 1),
+        }
     }
 
     /// The catalog told how many instances of a watched service pass.
     pub fn instances_seen(&mut self, service: &Arc<str>, instances: usize) {
-        self.instances.insert(service.clone(), instances as u64);
+        let instances = instances as u64;
+        match self.instances.get_mut(service) {
+            Some(value) => *value = instances,
+            None => self.instances.insert(service.clone(), instances),
+        }
     }
 
     /// A run of a job was asked for; `again` if it follows another by the
@@ -209,7 +216,7 @@ impl BuiltIn {
         values.running = values.running.saturating_sub(1);
         values.last_exit_code = Some(code);
         if !values.configured && values.running == 0 {
-            self.jobs.remove(job);
+            self.jobs.retain(|name, _| **name != *job);
         }
     }
 
@@ -274,14 +281,20 @@ mod tests {
         values
     }
 
+    fn app(values: &BuiltIn) -> JobValues {
+        let mut jobs = values.jobs.iter();
+        let found = jobs.find(|(name, _)| ***name == *"app");
+        found.map(|(_, values)| values.clone()).unwrap_or_default()
+    }
+
     #[test]
     fn pushed_metrics_are_no_counted_events() {
         let mut values = BuiltIn::default();
         values.event_published(&Event::new(Code::Metric, "a|1"));
         values.event_published(&Event::global(Code::Startup));
         values.event_published(&Event::global(Code::Startup));
-        let counts: Vec<_> = values.events.into_iter().collect();
-        assert_eq!(counts, [(Event::global(Code::Startup), 2)]);
+        let counts: Vec<_> = values.events.iter().collect();
+        assert_eq!(counts, [(&Event::global(Code::Startup), &2)]);
     }
 
     #[test]
@@ -291,8 +304,8 @@ mod tests {
         values.run_started("app", now);
         values.run_started("app", now);
         values.run_ended("app", 3);
-        assert_eq!(values.jobs["app"].running, 1);
-        assert_eq!(values.jobs["app"].last_exit_code, Some(3));
+        assert_eq!(app(&values).running, 1);
+        assert_eq!(app(&values).last_exit_code, Some(3));
     }
 
     #[test]
@@ -322,7 +335,11 @@ mod tests {
 
         values.configure(&subjects(&["app", "new"], &["db"]));
 
-        let sources: Vec<&str> = values.events.keys().map(|event| &*event.source).collect();
+        let sources: Vec<&str> = values
+            .events
+            .iter()
+            .map(|(event, _)| &*event.source)
+            .collect();
         assert_eq!(
             sources,
             ["app", "containerpilot", "watch.db", "global", "SIGHUP"]
@@ -330,16 +347,20 @@ mod tests {
         assert_eq!(
             values
                 .instances
-                .keys()
-                .map(|name| &**name)
+                .iter()
+                .map(|(name, _)| &**name)
                 .collect::<Vec<_>>(),
             ["db"]
         );
         assert_eq!(
-            values.jobs.keys().map(|name| &**name).collect::<Vec<_>>(),
+            values
+                .jobs
+                .iter()
+                .map(|(name, _)| &**name)
+                .collect::<Vec<_>>(),
             ["app", "new"]
         );
-        assert_eq!(values.jobs["app"].starts, 1);
+        assert_eq!(app(&values).starts, 1);
         assert_eq!(
             values
                 .consul
@@ -353,7 +374,7 @@ mod tests {
         let mut values = configured(&["app"], &[]);
         values.run_started("app", Instant::now());
         values.configure(&Subjects::default());
-        assert_eq!(values.jobs["app"].running, 1);
+        assert_eq!(app(&values).running, 1);
         values.run_ended("app", 143);
         assert!(values.jobs.is_empty());
     }

@@ -6,6 +6,7 @@
 mod built_in;
 mod histogram;
 mod quantiles;
+mod sorted;
 mod summary;
 
 use std::fmt;
@@ -17,6 +18,7 @@ use crate::config::{Config, MetricKind, MetricSpec};
 pub use built_in::{BuiltIn, ConsulOp, Subjects};
 pub(super) use built_in::{JobValues, Results};
 pub use histogram::{DEFAULT_BOUNDS, Histogram};
+pub(super) use sorted::Sorted;
 pub use summary::{Recent, Summary};
 
 /// Every metric and its value.
@@ -103,21 +105,19 @@ impl Metrics {
     /// Follows the user's part of the configuration.
     pub fn configure_user(&mut self, specs: &[MetricSpec]) {
         let mut before = std::mem::take(&mut self.user);
-        self.user = specs
-            .iter()
-            .map(|spec| {
-                let kept = before
-                    .iter()
-                    .position(|old| old.spec.name == spec.name && old.spec.kind == spec.kind);
-                let value = match kept {
-                    Some(index) => before.swap_remove(index).value,
-                    None => Value::new(spec.kind),
-                };
-                let spec = Arc::new(spec.clone());
-                UserMetric { spec, value }
-            })
-            .collect();
-        self.user.sort_by(|a, b| a.spec.name.cmp(&b.spec.name));
+        for spec in specs {
+            let is_same =
+                |old: &UserMetric| old.spec.name == spec.name && old.spec.kind == spec.kind;
+            let value = match before.iter().position(is_same) {
+                Some(index) => before.swap_remove(index).value,
+                None => Value::new(spec.kind),
+            };
+            let spec = Arc::new(spec.clone());
+            let place = self
+                .user
+                .partition_point(|other| other.spec.name < spec.name);
+            self.user.insert(place, UserMetric { spec, value });
+        }
     }
 
     /// Pushes each value to the metric of that exported name, in order.

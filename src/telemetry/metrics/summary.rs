@@ -71,9 +71,7 @@ impl Recent {
     /// Each target quantile and its value: NaN if nothing was observed lately.
     pub fn quantiles(&self) -> [(f64, f64); TARGETS.len()] {
         let mut stream = self.stream.clone();
-        let mut waiting = self.waiting.clone();
-        waiting.sort_by(f64::total_cmp);
-        stream.insert(&waiting);
+        stream.insert(&self.waiting);
         TARGETS.map(|(quantile, _)| (quantile, stream.quantile(quantile)))
     }
 }
@@ -88,7 +86,8 @@ struct Window {
     /// In age n the stream n modulo [`AGES`] answers; it is emptied at the end
     /// of that age.
     streams: [Stream; AGES as usize],
-    /// Observations of this age that are in none of the streams yet.
+    /// Observations of this age that are in none of the streams yet, in
+    /// ascending order.
     waiting: Vec<f64>,
 }
 
@@ -108,7 +107,8 @@ impl Window {
 
     fn observe(&mut self, value: f64, now: Instant) {
         self.advance(self.age_at(now));
-        self.waiting.push(value);
+        let place = self.waiting.partition_point(|other| *other <= value);
+        self.waiting.insert(place, value);
         if self.waiting.len() >= BATCH {
             self.flush();
         }
@@ -129,7 +129,6 @@ impl Window {
     }
 
     fn flush(&mut self) {
-        self.waiting.sort_by(f64::total_cmp);
         for stream in &mut self.streams {
             stream.insert(&self.waiting);
         }
