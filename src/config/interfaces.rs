@@ -20,7 +20,7 @@ pub struct Addresses(Vec<(String, IpAddr)>);
 impl Addresses {
     /// Puts the addresses of a host in order.
     pub fn new(mut addresses: Vec<(String, IpAddr)>) -> Self {
-        addresses.sort_by(|(name, address), (other_name, other)| {
+        addresses.sort_unstable_by(|(name, address), (other_name, other)| {
             (name, bytes(*address)).cmp(&(other_name, bytes(*other)))
         });
         Self(addresses)

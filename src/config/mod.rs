@@ -93,7 +93,7 @@ impl Config {
         let services = self.jobs.iter().filter_map(|job| job.service.as_ref());
         services
             .map(|service| {
-                let name = service.name.to_uppercase().replace('-', "_");
+                let name = service.name.to_ascii_uppercase().replace('-', "_");
                 (format!("CONTAINERPILOT_{name}_IP"), service.address)
             })
             .collect()
@@ -107,7 +107,7 @@ object! {
             "The discovery backend: the agent's `[scheme://]host:port`, or an object. Needed if a job has a `port`, or for `watches`.";
         logging: RawLogging = "logging", Preset::Empty,
             "The supervisor's log.";
-        stop_timeout: Span<1> = "stopTimeout", Preset::Integer(5),
+        stop_timeout: Span<1> = "stopTimeout", Preset::Text("5s"),
             "From the beginning of shutdown to SIGKILL for whatever is left.";
         control: RawControl = "control", Preset::Empty,
             "Where the control plane listens.";

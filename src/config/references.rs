@@ -1,8 +1,6 @@
 //! What the parts of a configuration say about each other: names that come
 //! twice, events that nothing can emit, and what needs a discovery backend.
 
-use std::collections::{HashMap, HashSet};
-
 use crate::event::{Code, Event, GLOBAL};
 
 use super::Config;
@@ -31,49 +29,63 @@ pub(crate) fn refuse_without_backend(users: &[String], findings: &mut Findings) 
 
 /// Warns of names that come twice and of jobs that wait for what never comes.
 pub(crate) fn check(config: &Config, findings: &mut Findings) {
-    let mut seen = HashSet::new();
-    for job in &config.jobs {
-        if !seen.insert(&*job.name) {
-            let message = "another job has this name; events and commands by name concern both";
-            findings.warn(&Path::Named(&Path::Root, "job", &job.name), message);
-        }
-    }
-    seen.clear();
-    for watch in &config.watches {
-        if !seen.insert(&*watch.name) {
-            let message = "another watch has this name; their events can't be told apart";
-            findings.warn(&Path::Named(&Path::Root, "watch", &watch.name), message);
-        }
-    }
     let sources = Sources::of(config);
+    for twice in repeated(&sources.jobs) {
+        let message = "another job has this name; events and commands by name concern both";
+        findings.warn(&Path::Named(&Path::Root, "job", twice), message);
+    }
+    for twice in repeated(&sources.watches) {
+        let message = "another watch has this name; their events can't be told apart";
+        findings.warn(&Path::Named(&Path::Root, "watch", twice), message);
+    }
     for job in &config.jobs {
         let (Start::Once(event) | Start::Each(event)) = &job.when.start else {
             continue;
         };
         if let Err(message) = sources.check(event) {
             let at = Path::Named(&Path::Root, "job", &job.name);
-            findings.warn(
-                &at.key("when"),
-                format!("waits for what never comes: {message}"),
-            );
+            let message = format!("waits for what never comes: {message}");
+            findings.warn(&at.key("when"), message);
         }
     }
 }
 
-/// What can be waited for.
+/// The names of a sorted list that are those of their predecessors, too.
+fn repeated<'c, T>(sorted: &[(&'c str, T)]) -> impl Iterator<Item = &'c str> {
+    let pairs = sorted.iter().zip(sorted.iter().skip(1));
+    pairs
+        .filter(|((name, _), (next, _))| name == next)
+        .map(|(_, (name, _))| *name)
+}
+
+/// What can be waited for, in the order of the names.
 struct Sources<'c> {
-    jobs: HashMap<&'c str, Vec<&'c JobSpec>>,
-    watches: HashSet<&'c str>,
+    jobs: Vec<(&'c str, &'c JobSpec)>,
+    watches: Vec<(&'c str, ())>,
 }
 
 impl<'c> Sources<'c> {
     fn of(config: &'c Config) -> Self {
-        let mut jobs: HashMap<&str, Vec<&JobSpec>> = HashMap::new();
-        for job in &config.jobs {
-            jobs.entry(&job.name).or_default().push(job);
-        }
-        let watches = config.watches.iter().map(|watch| &*watch.name).collect();
-        Self { jobs, watches }
+        let jobs = config.jobs.iter().map(|job| (&*job.name, job));
+        let watches = config.watches.iter().map(|watch| (&*watch.name, ()));
+        let mut sources = Self {
+            jobs: jobs.collect(),
+            watches: watches.collect(),
+        };
+        sources.jobs.sort_unstable_by_key(|(name, _)| *name);
+        sources.watches.sort_unstable();
+        sources
+    }
+
+    /// The jobs of this name.
+    fn jobs_called(&self, name: &str) -> &[(&'c str, &'c JobSpec)] {
+        let begin = self.jobs.partition_point(|(other, _)| *other < name);
+        let end = self.jobs.partition_point(|(other, _)| *other <= name);
+        self.jobs.get(begin..end).unwrap_or_default()
+    }
+
+    fn has_watch(&self, name: &str) -> bool {
+        self.watches.binary_search(&(name, ())).is_ok()
     }
 
     /// Why the event never comes, if it doesn't.
@@ -91,16 +103,16 @@ impl<'c> Sources<'c> {
         if let Some(watch) = source.strip_prefix(WATCH) {
             return self.check_watch(watch, event.code);
         }
-        match self.jobs.get(source) {
-            Some(jobs) if jobs.iter().any(|job| emits(job, event.code)) => Ok(()),
-            Some(_) => Err(format!("job[{source}] {}", lack(event.code))),
-            None => Err(format!("no job is called {source:?}{}", self.hint(source))),
+        match self.jobs_called(source) {
+            jobs if jobs.iter().any(|(_, job)| emits(job, event.code)) => Ok(()),
+            [_, ..] => Err(format!("job[{source}] {}", lack(event.code))),
+            [] => Err(format!("no job is called {source:?}{}", self.hint(source))),
         }
     }
 
     fn check_watch(&self, name: &str, code: Code) -> Result<(), String> {
-        if !self.watches.contains(name) {
-            let hint = suggest::hint(name, self.watches.iter().copied());
+        if !self.has_watch(name) {
+            let hint = suggest::hint(name, self.watches.iter().map(|(name, ())| *name));
             return Err(format!("no watch is called {name:?}{hint}"));
         }
         match code {
@@ -116,10 +128,10 @@ impl<'c> Sources<'c> {
 
     /// The source that was probably meant.
     fn hint(&self, source: &str) -> String {
-        if self.watches.contains(source) {
+        if self.has_watch(source) {
             return format!("; did you mean \"{WATCH}{source}\"?");
         }
-        let known = self.jobs.keys().copied().chain(SIGNALS);
+        let known = self.jobs.iter().map(|(name, _)| *name).chain(SIGNALS);
         suggest::hint(source, known)
     }
 }

@@ -3,13 +3,13 @@
 /// The word of `known` that `word` is most likely a slip of, if one is near
 /// enough: differing in case, or by a few letters.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let word = word.to_lowercase();
+    let word = word.to_ascii_lowercase();
     let allowed = (word.chars().count() / 3).clamp(1, 3);
     known
         .into_iter()
         .map(|candidate| {
             (
-                distance(&word, &candidate.to_lowercase(), allowed),
+                distance(&word, &candidate.to_ascii_lowercase(), allowed),
                 candidate,
             )
         })

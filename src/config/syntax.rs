@@ -95,7 +95,7 @@ fn word_start(text: &str, offset: usize, code: ErrorCode) -> usize {
 }
 
 fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '$' | '-' | '+' | '.')
+    c.is_ascii_alphanumeric() || !c.is_ascii() || matches!(c, '_' | '$' | '-' | '+' | '.')
 }
 
 /// An error of the parser with what surrounds it.

@@ -51,6 +51,8 @@ pub enum Shape {
     },
     /// One of a few words.
     Words(fn() -> Vec<&'static str>),
+    /// One of many words, which go by a name of their own in the manual.
+    Vocabulary(&'static str, fn() -> Vec<&'static str>),
     /// A list of strings, or one string.
     Texts,
     /// An object.
@@ -78,6 +80,7 @@ impl fmt::Display for Shape {
                 let words: Vec<String> = words().iter().map(|word| format!("`{word}`")).collect();
                 f.write_str(&words.join(", "))
             }
+            Self::Vocabulary(name, _) => f.write_str(name),
             Self::Texts => f.write_str("string or list of strings"),
             Self::Object(_) => f.write_str("object"),
             Self::Objects(_) => f.write_str("list of objects"),
@@ -155,6 +158,7 @@ impl Shape {
             | Self::Integer { .. }
             | Self::Duration { .. }
             | Self::Words(_)
+            | Self::Vocabulary(..)
             | Self::Texts => {}
         }
     }
@@ -336,6 +340,7 @@ mod tests {
             (Shape::Duration { min: 0 }, "duration"),
             (Shape::Duration { min: 1 }, "duration ≥ 1ms"),
             (Shape::Words(words), "`on`, `off`"),
+            (Shape::Vocabulary("switch", words), "switch"),
             (
                 Shape::Either(&[Shape::Bool, Shape::Texts]),
                 "bool or string or list of strings",

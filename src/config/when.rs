@@ -78,7 +78,7 @@ fn event_names() -> Vec<&'static str> {
 }
 
 impl Decode for EventName {
-    const SHAPE: Shape = Shape::Words(event_names);
+    const SHAPE: Shape = Shape::Vocabulary("event", event_names);
     const EMPTY_IS_ABSENT: bool = true;
 
     fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
