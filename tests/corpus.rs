@@ -15,6 +15,7 @@ use std::time::Duration;
 use containerpilot::config::logging::{Format, Level, LogOutput};
 use containerpilot::config::{
     self, Config, Host, InitialStatus, JobSpec, MetricKind, Restarts, ServiceSpec, Start, duration,
+    template,
 };
 use containerpilot::environment::Environment;
 use containerpilot::event::Code;
@@ -63,13 +64,17 @@ fn verdicts() -> Vec<(String, String, bool)> {
     .collect()
 }
 
+/// The file as the template engine renders it, which is as the original does.
 fn rendered(file: &str, variant: &str) -> String {
-    let suffix = if variant == "full" {
-        "rendered"
-    } else {
-        "rendered-empty"
+    let (variables, suffix) = match variant {
+        "full" => (read(&format!("env/{file}.env")), "rendered"),
+        _ => (String::new(), "rendered-empty"),
     };
-    read(&format!("golden/{file}.{suffix}"))
+    let variables = variables.lines().filter_map(|line| line.split_once('='));
+    let text = template::render(&read(&format!("files/{file}")), &variables.collect());
+    let text = text.unwrap_or_else(|error| panic!("{file}: {error}"));
+    assert_eq!(text, read(&format!("golden/{file}.{suffix}")), "{file}");
+    text
 }
 
 #[test]

@@ -134,3 +134,18 @@ fn every_configuration_of_the_manual_is_a_good_one() {
     }
     assert!(count >= 13, "{count}");
 }
+
+#[test]
+fn every_example_file_is_a_good_one() {
+    let host = Host::new("manual", Vec::new());
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let mut count = 0;
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let config = config::load(&path, &Environment::default(), &host);
+        let config = config.unwrap_or_else(|errors| panic!("{}: {errors}", path.display()));
+        assert_eq!(config.warnings, Vec::new(), "{}", path.display());
+        count += 1;
+    }
+    assert!(count > 0);
+}

@@ -22,7 +22,7 @@ mod references;
 mod scan;
 pub mod series_names;
 pub mod service;
-pub mod source;
+mod source;
 mod suggest;
 mod syntax;
 pub mod table;
@@ -36,7 +36,7 @@ pub mod watch;
 pub mod when;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
 
 use crate::environment::Environment;
@@ -125,13 +125,38 @@ pub fn tables() -> Vec<&'static Table> {
     RawConfig::TABLE.with_inner()
 }
 
-/// Where the control plane of a rendered text listens. Nothing of it needs to be
-/// valid but `control`: a broken job must not stop an operator from reaching the
-/// supervisor.
+/// Reads, renders and validates the file at `path`.
 ///
 /// # Errors
-/// That the text is no JSON5, or what is wrong with `control`.
-pub fn parse_control_socket(text: &str) -> Result<PathBuf, Errors> {
+/// Everything that is wrong with it, or why it can't be read.
+pub fn load(path: &FilePath, environment: &Environment, host: &Host) -> Result<Config, Errors> {
+    parse(&render_file(path, environment)?, environment, host)
+}
+
+/// The rendered text of the file at `path`.
+///
+/// # Errors
+/// Why it can't be read, or what is wrong with its template.
+pub fn render_file(path: &FilePath, environment: &Environment) -> Result<String, Errors> {
+    let text = source::read(path)?;
+    template::render(&text, environment).map_err(|error| {
+        let at = (error.line, error.column);
+        Errors::file(syntax::report(&text, at, &error.message))
+    })
+}
+
+/// Where the control plane of the file at `path` listens. Nothing of the file
+/// needs to be valid but `control`: a broken job must not stop an operator from
+/// reaching the supervisor.
+///
+/// # Errors
+/// Why the file can't be read or rendered, that it is no JSON5, or what is wrong
+/// with `control`.
+pub fn control_socket(path: &FilePath, environment: &Environment) -> Result<PathBuf, Errors> {
+    parse_control_socket(&render_file(path, environment)?)
+}
+
+fn parse_control_socket(text: &str) -> Result<PathBuf, Errors> {
     let Value::Object(mut entries) = syntax::read(text)? else {
         return Err(Errors::file(NO_OBJECT));
     };

@@ -17,7 +17,7 @@ const LONGEST: u64 = 16 << 20;
 /// # Errors
 /// Why it can't be read: missing, a directory, not allowed, not UTF-8, empty, or
 /// too large.
-pub fn read(path: &Path) -> Result<String, Errors> {
+pub(crate) fn read(path: &Path) -> Result<String, Errors> {
     let refuse = |why: &str| Errors::file(format!("cannot read {path:?}: {why}"));
     let bytes = read_bytes(path).map_err(|error| refuse(&cause(&error)))?;
     if bytes.len() as u64 > LONGEST {

@@ -33,7 +33,7 @@ pub(crate) fn read(text: &str) -> Result<Value<'_>, Errors> {
     let whole = scan(text, text.len(), DEEPEST);
     if let Some(offset) = whole.too_deep {
         let message = format!("objects and lists are nested more than {DEEPEST} deep");
-        return Err(Errors::file(report(text, offset, &message)));
+        return Err(Errors::file(report(text, line_col(text, offset), &message)));
     }
     json5::from_str(text).map_err(|error| Errors::file(explain(text, &whole, &error)))
 }
@@ -61,7 +61,7 @@ fn explain(text: &str, whole: &Scan, error: &json5::Error) -> String {
         code,
         before: scan(text, offset, usize::MAX),
     };
-    report(text, offset, &fault.message(whole))
+    report(text, line_col(text, offset), &fault.message(whole))
 }
 
 /// Whether the text ended too early.
@@ -297,12 +297,13 @@ fn line_col(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// `line:col: message`, the line, and a caret below the character.
-fn report(text: &str, offset: usize, message: &str) -> String {
-    let (line, column) = line_col(text, offset);
-    let content = text.split('\n').nth(line - 1).unwrap_or_default();
+/// `line:col: message`, the line, and a caret below the character; lines and
+/// columns count from 1, columns in characters.
+pub(crate) fn report(text: &str, (line, column): (usize, usize), message: &str) -> String {
+    let content = text.split('\n').nth(line.saturating_sub(1));
     let first = column.saturating_sub(SHOWN + 1);
     let shown: String = content
+        .unwrap_or_default()
         .chars()
         .skip(first)
         .take(2 * SHOWN)

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod files;
 mod references;
 
 use super::logging::{Format, Level, LogOutput};
