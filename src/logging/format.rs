@@ -443,4 +443,26 @@ mod tests {
             assert_eq!(entry(format, &fields, b"x").lines().count(), 1);
         }
     }
+
+    #[test]
+    fn the_manual_shows_entries_as_they_are() {
+        let (job, check) = (job(), Label::Check("check.app".into()));
+        let entries: [(Level, Option<&Label>, Option<Pid>, &[u8]); 3] = [
+            (Level::Info, Some(&job), Some(17), b"listening on port 80"),
+            (Level::Info, Some(&check), Some(18), b"\"ok\""),
+            (Level::Warn, None, None, b"slow"),
+        ];
+        let page = std::fs::read_to_string("docs/logging.md").unwrap_or_default();
+        for (name, format) in [
+            ("default", Format::Default),
+            ("text", Format::Text),
+            ("json", Format::Json),
+        ] {
+            let mut expected = format!("<!-- entries: {name} -->\n```text\n");
+            for (level, label, pid, message) in entries {
+                expected += &entry(format, &Fields { level, label, pid }, message);
+            }
+            assert!(page.contains(&format!("{expected}```\n")), "{expected}");
+        }
+    }
 }

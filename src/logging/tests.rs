@@ -148,6 +148,8 @@ fn a_destination_that_cannot_be_opened_leaves_the_old_one_in_use() {
         "cannot open log file {missing:?}: No such file or directory (os error 2): the log goes on as before"
     );
     assert_eq!(messages(&path), [&reason, "after"]);
+    let missing = missing.to_str().unwrap();
+    assert_in_manual(&reason, &[(missing, "/gone/containerpilot.log")]);
 }
 
 #[test]
@@ -206,13 +208,13 @@ fn lines_lost_to_a_full_disk_are_counted_and_told_when_it_works_again() {
     flush(&log);
     log.entry(log::Level::Info, None, None, "kept");
     flush(&log);
-    assert_eq!(
-        messages(&path),
-        [
-            "kept",
-            "lost 3 lines of the log: cannot write to log file \"/dev/full\": No space left on device (os error 28)"
-        ]
-    );
+    let notice = "lost 3 lines of the log: cannot write to log file \"/dev/full\": No space left on device (os error 28)";
+    assert_eq!(messages(&path), ["kept", notice]);
+    let manuals = [
+        (" 3 ", " 340 "),
+        ("/dev/full", "/var/log/containerpilot.log"),
+    ];
+    assert_in_manual(notice, &manuals);
 }
 
 /// A log in a FIFO, and its reader, which has not read anything.
@@ -279,6 +281,7 @@ fn a_stalled_reader_never_holds_up_the_supervisor() {
         notices.iter().all(|notice| notice.ends_with(end)),
         "{notices:?}"
     );
+    assert_in_manual(&format!("dropped 12{end}"), &[]);
 }
 
 #[test]
@@ -339,4 +342,18 @@ fn lines_of_many_sources_are_never_torn() {
         lines += usize::from(entry.get("pid").is_some());
     }
     assert_eq!(lines + dropped, 4000);
+}
+
+/// The messages that the manual shows, each with its numbers and its path
+/// replaced by those of `like`.
+fn assert_in_manual(like: &str, differences: &[(&str, &str)]) {
+    let page = fs::read_to_string("docs/logging.md").unwrap();
+    let shown = differences
+        .iter()
+        .fold(like.to_owned(), |text, (ours, manuals)| {
+            assert!(text.contains(ours), "{ours:?} in {text:?}");
+            text.replace(ours, manuals)
+        });
+    let block = format!("<!-- message -->\n```text\n{shown}\n```\n");
+    assert!(page.contains(&block), "{block}");
 }
