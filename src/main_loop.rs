@@ -5,58 +5,73 @@
 //! on. Nothing in it blocks but the wait: files, sockets and starting processes
 //! are the workers'.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, bounded};
 
+use crate::control::server::Control;
 use crate::environment::Environment;
 use crate::logging::Log;
 use crate::message::{Action, Message};
+use crate::preparation::{Common, Current, Prepared, address, load, open};
 use crate::process;
 use crate::process::children::{Children, signal_group};
-use crate::supervisor::Supervisor;
+use crate::supervisor::{Identity, Supervisor};
+use crate::telemetry::server::Telemetry;
 
 /// A turn that takes longer delays every job: it is worth a line in the log.
 const SLOW_TURN: Duration = Duration::from_millis(50);
 
-/// Reads the configuration again on behalf of a reload; runs on a thread of its
-/// own and answers with the text of all errors.
-pub type Load =
-    Arc<dyn Fn(&Environment) -> Result<Box<crate::config::Config>, String> + Send + Sync>;
+/// How long a server that is replaced may take to give its last answers.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// The supervisor and everything it commands.
-pub struct MainLoop {
+pub(crate) struct MainLoop {
     supervisor: Supervisor,
     inbox: Receiver<Message>,
-    sender: Sender<Message>,
+    common: Common,
     children: Children,
     log: Log,
-    load: Load,
+    /// The configuration file.
+    path: PathBuf,
+    control: Option<Control>,
+    telemetry: Option<Telemetry>,
+    current: Current,
+    /// Where a reload leaves what it has made ready.
+    prepared: Option<Receiver<Prepared>>,
 }
 
 impl MainLoop {
-    /// A loop around `supervisor`, fed by `inbox`, whose other end is `sender`.
-    pub fn new(
-        supervisor: Supervisor,
+    /// A loop around a supervisor of what was prepared from the file at `path`.
+    pub(crate) fn new(
+        path: &Path,
+        prepared: Prepared,
+        common: Common,
+        identity: Identity,
         inbox: Receiver<Message>,
-        sender: Sender<Message>,
         log: Log,
-        load: Load,
     ) -> Self {
-        Self {
-            supervisor,
+        let mut main_loop = Self {
+            supervisor: Supervisor::new(Instant::now(), (*prepared.config).clone(), identity),
             inbox,
-            sender,
+            common,
             children: Children::default(),
             log,
-            load,
-        }
+            path: path.to_owned(),
+            control: None,
+            telemetry: None,
+            current: Current::default(),
+            prepared: None,
+        };
+        main_loop.install(prepared);
+        main_loop
     }
 
     /// Runs until there is nothing left to supervise.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         self.perform();
         while !self.supervisor.is_done() {
             let message = self.next_message();
@@ -125,7 +140,7 @@ impl MainLoop {
             match action {
                 Action::Spawn(spawn) => {
                     self.children.will_start();
-                    process::start(spawn, &self.sender, &self.log);
+                    process::start(spawn, &self.common.inbox, &self.log);
                 }
                 Action::SignalGroup(pid, signal) => {
                     if let Err(error) = signal_group(pid, signal) {
@@ -138,20 +153,89 @@ impl MainLoop {
                 Action::ReopenLog => self.log.reopen(),
                 Action::ConfigureLogging(spec) => self.log.configure(&spec),
                 Action::Reply(to, reply) => to.send(reply),
-                Action::TakeOver => {}
+                Action::Answer(to, answer) => to.send(answer),
+                Action::Discover(_) | Action::Watch(..) | Action::Unwatch(_) => {}
+                Action::TakeOver => self.take_over(),
                 Action::LoadConfig(environment) => self.load_config(environment),
             }
         }
     }
 
-    fn load_config(&self, environment: Arc<Environment>) {
-        let (load, sender) = (Arc::clone(&self.load), self.sender.clone());
+    /// Prepares to run the file as it is now, on a thread of its own.
+    fn load_config(&mut self, environment: Arc<Environment>) {
+        let (ready, prepared) = bounded(1);
+        self.prepared = Some(prepared);
+        let (path, log) = (self.path.clone(), self.log.clone());
+        let (current, common) = (self.current.clone(), self.common.clone());
         let work = move || {
-            let _gone = sender.send(Message::ConfigLoaded(load(&environment)));
+            let prepared = load(&path, &environment)
+                .and_then(|config| open(config, &current, &common, &log))
+                .map_err(|error| error.to_string());
+            let config = prepared.map(|prepared| {
+                let config = prepared.config.clone();
+                // The loop keeps the other end until the next reload.
+                let _gone = ready.try_send(prepared);
+                config
+            });
+            let _gone = common.inbox.send(Message::ConfigLoaded(config));
         };
         if let Err(error) = thread::Builder::new().name("reload".to_owned()).spawn(work) {
             let refusal = format!("cannot start a thread to read the configuration: {error}");
-            let _gone = self.sender.send(Message::ConfigLoaded(Err(refusal)));
+            let _gone = self.common.inbox.send(Message::ConfigLoaded(Err(refusal)));
         }
     }
+
+    /// The supervisor has accepted what a reload has prepared.
+    fn take_over(&mut self) {
+        let prepared = self.prepared.take().and_then(|ready| ready.try_recv().ok());
+        if let Some(prepared) = prepared {
+            self.install(prepared);
+        }
+    }
+
+    /// Puts what was opened in the place of what was there; that gives its last
+    /// answers on a thread of its own.
+    fn install(&mut self, prepared: Prepared) {
+        let Prepared {
+            config,
+            control,
+            telemetry,
+        } = prepared;
+        if let Some(control) = control {
+            log::info!(
+                "control plane listens on {}",
+                config.control.socket.display()
+            );
+            self.current.socket = Some(config.control.socket);
+            if let Some(before) = self.control.replace(control) {
+                retire(move |deadline| before.stop(deadline));
+            }
+        }
+        if let Some(telemetry) = telemetry {
+            self.current.telemetry = config.telemetry.as_ref().map(address);
+            let before = std::mem::replace(&mut self.telemetry, telemetry);
+            if let Some(server) = &self.telemetry {
+                log::info!("telemetry listens on {}", server.address());
+            }
+            if let Some(before) = before {
+                retire(move |deadline| before.stop(deadline));
+            }
+        }
+    }
+
+    /// Lets the servers give their last answers.
+    pub(crate) fn close(&mut self, deadline: Instant) {
+        if let Some(control) = self.control.take() {
+            control.stop(deadline);
+        }
+        if let Some(telemetry) = self.telemetry.take() {
+            telemetry.stop(deadline);
+        }
+    }
+}
+
+/// Lets something stop in its own time; at once, if there is no thread for it.
+fn retire(stop: impl FnOnce(Instant) + Send + 'static) {
+    let work = move || stop(Instant::now() + LAST_ANSWERS);
+    let _refused = thread::Builder::new().name("retire".to_owned()).spawn(work);
 }

@@ -11,9 +11,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::config::{Config, ExecSpec, LoggingSpec};
+use crate::config::{Config, ExecSpec, InitialStatus, LoggingSpec, ServiceSpec, WatchSpec};
 use crate::control::api::{Reply, Request};
 use crate::environment::Environment;
+use crate::telemetry::question::{Answer, AnswerTo, Question};
 
 /// One execution of a command: a run of a job, or one health check.
 ///
@@ -24,6 +25,21 @@ pub struct ExecId(pub u64);
 
 /// A process id; that of a child is also the id of its process group.
 pub type Pid = i32;
+
+/// One watch of a service, from its beginning to its end; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WatchId(pub u64);
+
+/// One healthy instance of a watched service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instance {
+    /// The service id.
+    pub id: String,
+    /// Where it is reached: the address of the service, or that of its node.
+    pub address: String,
+    /// The port on which it is reached.
+    pub port: u16,
+}
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -139,9 +155,19 @@ pub enum Message {
     Signal(Signal),
     /// A client of the control plane asks for something.
     Request(Request, ReplyTo),
+    /// Telemetry asks for what it shows.
+    Question(Question, AnswerTo),
     /// The configuration that [`Action::LoadConfig`] asked for, or all that is
     /// wrong with it.
     ConfigLoaded(Result<Box<Config>, String>),
+    /// The service of this id is out of the catalog, or, if `false`, Consul
+    /// cannot be told so for now.
+    Withdrawn(String, bool),
+    /// The instances of a watched service, when there are others than before,
+    /// and at the first answer; in order, without duplicates.
+    Watched(WatchId, Vec<Instance>),
+    /// Consul can be reached again, or, with the reason, no longer.
+    Reachable(Result<(), String>),
     /// A thread that must live as long as the supervisor ended, by its name.
     WorkerEnded(&'static str),
 }
@@ -155,7 +181,9 @@ impl Message {
             Self::DidExit(..) | Self::ChildrenExited => "processes ended",
             Self::Signal(_) => "a signal",
             Self::Request(..) => "a request",
+            Self::Question(..) => "a question of telemetry's",
             Self::ConfigLoaded(_) => "a configuration was read",
+            Self::Withdrawn(..) | Self::Watched(..) | Self::Reachable(_) => "service discovery",
             Self::WorkerEnded(_) => "a thread ended",
         }
     }
@@ -185,6 +213,20 @@ pub enum Label {
     Check(Arc<str>),
 }
 
+/// What is wanted of the discovery backend for one service. The newest wish
+/// for a service counts, and it is moved towards until it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wish {
+    /// To be registered with this status, before any check.
+    Register(Arc<ServiceSpec>, InitialStatus),
+    /// To be registered so, and passing: a check has passed.
+    Heartbeat(Arc<ServiceSpec>),
+    /// Not to be vouched for: a check of the service of this id has failed.
+    Unhealthy(String),
+    /// Not to be registered; [`Message::Withdrawn`] answers.
+    Withdraw(String),
+}
+
 /// A wish of the supervisor's, for the main loop to carry out.
 #[derive(Clone, Debug)]
 pub enum Action {
@@ -199,8 +241,16 @@ pub enum Action {
     ReopenLog,
     /// Log as this says from now on.
     ConfigureLogging(LoggingSpec),
+    /// Bring the catalog to what is wanted.
+    Discover(Wish),
+    /// Observe a service; [`Message::Watched`] answers whenever it changes.
+    Watch(WatchId, Arc<WatchSpec>),
+    /// Observe it no longer.
+    Unwatch(WatchId),
     /// Answer a request.
     Reply(ReplyTo, Reply),
+    /// Answer a question of telemetry's.
+    Answer(AnswerTo, Answer),
     /// Read the configuration again with this environment;
     /// [`Message::ConfigLoaded`] answers.
     LoadConfig(Arc<Environment>),

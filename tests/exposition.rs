@@ -277,7 +277,7 @@ impl World {
             values.event_published(&event);
         }
         values.instances_seen(&Arc::from(service.as_str()), 3);
-        values.request_answered(404, "other");
+        values.requests.answered(404, "other");
         values.turn_ended(Duration::from_millis(20));
         let total = match self.format {
             Format::Text => "_total",

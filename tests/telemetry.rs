@@ -203,8 +203,8 @@ fn everything_happens(metrics: &mut Metrics) {
         consul: true,
     });
     values.event_published(&Event::new(Code::Healthy, "app"));
-    values.request_answered(200, "/v3/ping");
-    values.request_answered(503, "/v3/reload");
+    values.requests.answered(200, "/v3/ping");
+    values.requests.answered(503, "/v3/reload");
     values.instances_seen(&Arc::from("db"), 2);
     values.run_asked("app", false);
     values.run_started("app", Instant::now());

@@ -6,6 +6,7 @@
 //! loop's alone ([`children`]).
 
 pub mod children;
+pub mod descriptors;
 pub mod output;
 mod program;
 

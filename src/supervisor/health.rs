@@ -46,12 +46,27 @@ struct Check {
 pub(super) struct Health {
     job: JobId,
     name: Arc<str>,
+    /// Of its checks.
     label: Label,
+    /// Of the job, whose health it is.
+    job_label: Label,
     spec: HealthSpec,
     status: Status,
     /// Between the first start of the job and its completion.
     wanted: bool,
     check: Option<Check>,
+}
+
+impl Status {
+    /// The word for it.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Maintenance => "maintenance",
+        }
+    }
 }
 
 impl Health {
@@ -60,11 +75,17 @@ impl Health {
             job,
             name: Arc::clone(name),
             label: Label::Check(format!("check.{name}").into()),
+            job_label: Label::Job(Arc::clone(name)),
             spec,
             status: Status::Unknown,
             wanted: false,
             check: None,
         }
+    }
+
+    /// What is known now.
+    pub(super) fn status(&self) -> Status {
+        self.status
     }
 
     /// Whether the last check was this: [`Code::Healthy`] or
@@ -134,15 +155,15 @@ impl Health {
         }
     }
 
-    /// A check is due.
-    pub(super) fn on_tick(&mut self, deadline: Instant, fx: &mut Effects) {
+    /// A check is due. Like every method that can bring a result, this returns
+    /// whether the job was found healthy, if it did.
+    pub(super) fn on_tick(&mut self, deadline: Instant, fx: &mut Effects) -> Option<bool> {
         fx.next_beat(Timer::CheckTick(self.job), deadline, self.spec.interval);
         if self.check.is_some() {
-            return;
+            return None;
         }
         let Some(command) = self.spec.exec.clone() else {
-            self.judge(Ok(()), fx);
-            return;
+            return Some(self.judge(Ok(()), fx));
         };
         let exec = fx.spawn(self.job, &command, self.label.clone());
         self.check = Some(Check {
@@ -152,13 +173,14 @@ impl Health {
             discarded: false,
         });
         fx.set_timer(Timer::Check(self.job), self.spec.timeout);
+        None
     }
 
     /// The check in flight has taken too long.
-    pub(super) fn on_timeout(&mut self, fx: &mut Effects) {
+    pub(super) fn on_timeout(&mut self, fx: &mut Effects) -> Option<bool> {
         self.discard(fx);
         let timeout = self.spec.timeout;
-        self.judge(Err(format!("no result within {timeout:?}, killed")), fx);
+        Some(self.judge(Err(format!("no result within {timeout:?}, killed")), fx))
     }
 
     /// The check in flight runs.
@@ -171,39 +193,38 @@ impl Health {
     }
 
     /// The check in flight could not be started.
-    pub(super) fn did_fail_to_start(&mut self, error: &StartError, fx: &mut Effects) {
-        self.ended(Err(error.to_string()), fx);
+    pub(super) fn did_fail_to_start(
+        &mut self,
+        error: &StartError,
+        fx: &mut Effects,
+    ) -> Option<bool> {
+        self.ended(Err(error.to_string()), fx)
     }
 
     /// The process of the check in flight ended.
-    pub(super) fn did_exit(&mut self, status: ExitStatus, fx: &mut Effects) {
+    pub(super) fn did_exit(&mut self, status: ExitStatus, fx: &mut Effects) -> Option<bool> {
         let result = if status.is_success() {
             Ok(())
         } else {
             Err(format!("check {status}"))
         };
-        self.ended(result, fx);
+        self.ended(result, fx)
     }
 
-    fn ended(&mut self, result: Result<(), String>, fx: &mut Effects) {
+    fn ended(&mut self, result: Result<(), String>, fx: &mut Effects) -> Option<bool> {
         fx.timers.cancel(Timer::Check(self.job));
-        let Some(check) = self.check.take() else {
-            return;
-        };
+        let check = self.check.take()?;
         let took = fx.now.saturating_duration_since(check.began);
         fx.metrics.built_in.check_ended(&self.name, took);
-        if !check.discarded {
-            self.judge(result, fx);
-        }
+        (!check.discarded).then(|| self.judge(result, fx))
     }
 
     /// Takes the result of a check: every one is an event, a change is logged.
-    fn judge(&mut self, result: Result<(), String>, fx: &mut Effects) {
+    fn judge(&mut self, result: Result<(), String>, fx: &mut Effects) -> bool {
+        let healthy = result.is_ok();
         let before = self.status;
-        fx.metrics
-            .built_in
-            .health_known(&self.name, Some(result.is_ok()));
-        let code = if result.is_ok() {
+        fx.metrics.built_in.health_known(&self.name, Some(healthy));
+        let code = if healthy {
             Code::ExitSuccess
         } else {
             Code::ExitFailed
@@ -216,11 +237,7 @@ impl Health {
             Ok(()) => {
                 self.status = Status::Healthy;
                 if before != Status::Healthy {
-                    fx.log(
-                        Level::Info,
-                        Some(&self.label),
-                        format!("{} is healthy", self.name),
-                    );
+                    fx.log(Level::Info, Some(&self.job_label), "is healthy".to_owned());
                 }
                 fx.publish(Code::Healthy, &self.name);
             }
@@ -233,12 +250,13 @@ impl Health {
                 };
                 fx.log(
                     level,
-                    Some(&self.label),
-                    format!("{} is unhealthy: {reason}", self.name),
+                    Some(&self.job_label),
+                    format!("is unhealthy: {reason}"),
                 );
                 fx.publish(Code::Unhealthy, &self.name);
             }
         }
+        healthy
     }
 
     /// Stops the beat and takes no notice of the check in flight any more.

@@ -3,10 +3,19 @@
 use log::Level;
 
 use super::Supervisor;
+use super::job::Job;
 use crate::control::api::Reply;
 use crate::event::{Code, Event};
 
 impl Supervisor {
+    /// Everybody knows: checks cease, and the catalog forgets every service.
+    pub(super) fn enter_maintenance(&mut self) {
+        self.for_each_job(Job::enter_maintenance);
+        if let Some(service) = &mut self.telemetry {
+            service.withdraw(&mut self.fx);
+        }
+    }
+
     /// Turns maintenance mode on or off; asking twice changes nothing.
     pub(super) fn set_maintenance(&mut self, wanted: bool) -> Reply {
         let updated = self.fx.maintenance != wanted;

@@ -20,12 +20,16 @@ mod maintenance;
 mod plan;
 mod reload;
 mod requests;
+mod service;
 mod shutdown;
+mod telemetry;
 #[cfg(test)]
 mod tests;
 mod timers;
+mod watch;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -35,11 +39,14 @@ use crate::config::Config;
 use crate::environment::Environment;
 use crate::event::{Code, Event};
 use crate::message::{Action, ExecId, Message, Signal};
+use crate::telemetry::metrics::Requests;
 use effects::{Effects, Phase};
 use index::Index;
 use job::Job;
 use reload::{Reloads, Successor};
+use service::Service;
 use timers::Timer;
+use watch::Watch;
 
 /// A job of this or an earlier configuration; never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +59,8 @@ pub struct Identity {
     pub pid: u32,
     /// The environment the supervisor was started with.
     pub environment: Environment,
+    /// Where answers of the control plane are counted.
+    pub requests: Requests,
 }
 
 /// The state machine.
@@ -66,9 +75,15 @@ pub struct Supervisor {
     /// The configuration in force, without its jobs.
     config: Config,
     /// `CONTAINERPILOT_{JOB}_IP` of each advertised job.
-    advertised_ips: Vec<(String, String)>,
+    advertised_ips: Vec<(String, IpAddr)>,
     reloads: Reloads,
     successors: Vec<Successor>,
+    watches: Vec<Watch>,
+    last_watch: u64,
+    /// The telemetry server as a service, if it is advertised.
+    telemetry: Option<Service>,
+    /// The services whose withdrawal shutdown waits for.
+    withdrawing: BTreeSet<String>,
 }
 
 impl Supervisor {
@@ -77,6 +92,8 @@ impl Supervisor {
     pub fn new(now: Instant, mut config: Config, identity: Identity) -> Self {
         let mut fx = Effects::new(now, config.stop_timeout);
         fx.metrics.configure(&config);
+        fx.metrics.built_in.requests = identity.requests.clone();
+        let advertised_ips = config.advertised_ips();
         let jobs = std::mem::take(&mut config.jobs);
         let mut supervisor = Self {
             fx,
@@ -84,10 +101,14 @@ impl Supervisor {
             index: Index::default(),
             last_job: 0,
             identity,
-            advertised_ips: reload::advertised_ips(&jobs),
+            advertised_ips,
             config,
             reloads: Reloads::new(),
             successors: Vec::new(),
+            watches: Vec::new(),
+            last_watch: 0,
+            telemetry: None,
+            withdrawing: BTreeSet::new(),
         };
         supervisor.begin(jobs);
         supervisor.drain();
@@ -112,12 +133,12 @@ impl Supervisor {
             Message::ChildrenExited => {}
             Message::Signal(signal) => self.on_signal(signal),
             Message::Request(request, reply_to) => self.on_request(request, reply_to),
+            Message::Question(question, to) => self.on_question(question, to),
             Message::ConfigLoaded(result) => self.on_config_loaded(result),
-            Message::WorkerEnded(name) => {
-                let text = format!("internal error: the {name} thread ended; shutting down");
-                self.fx.log(Level::Error, None, text);
-                self.begin_shutdown();
-            }
+            Message::Withdrawn(service, _) => self.on_withdrawn(&service),
+            Message::Watched(watch, instances) => self.did_watch(watch, instances),
+            Message::Reachable(_) => {}
+            Message::WorkerEnded(name) => self.on_worker_ended(name),
         }
         self.drain();
     }
@@ -160,10 +181,17 @@ impl Supervisor {
             Timer::Check(job) => self.with_job(job, Job::on_check_timeout),
             Timer::Hooks(job) => self.with_job(job, Job::on_hooks_timeout),
             Timer::Kill(job) => self.with_job(job, Job::on_kill_timeout),
+            Timer::TelemetryBeat => self.on_telemetry_beat(),
             Timer::Withdrawal => self.did_withdraw(),
             Timer::Shutdown => self.on_shutdown_timeout(),
             Timer::GiveUp => self.give_up(),
         }
+    }
+
+    fn on_worker_ended(&mut self, name: &str) {
+        let text = format!("internal error: the {name} thread ended; shutting down");
+        self.fx.log(Level::Error, None, text);
+        self.begin_shutdown();
     }
 
     fn on_signal(&mut self, signal: Signal) {
@@ -200,7 +228,7 @@ impl Supervisor {
             Code::Stopping => self.everyone_saw_stopping(&event.source),
             Code::Stopped => self.release_hooked(&event.source),
             Code::Shutdown => self.complete_all(),
-            Code::EnterMaintenance => self.for_each_job(Job::enter_maintenance),
+            Code::EnterMaintenance => self.enter_maintenance(),
             Code::ExitMaintenance => self.for_each_job(Job::exit_maintenance),
             Code::ExitSuccess
             | Code::ExitFailed

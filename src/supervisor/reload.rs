@@ -31,6 +31,9 @@ impl Supervisor {
     /// Subscribes the first jobs and publishes startup.
     pub(super) fn begin(&mut self, specs: Vec<JobSpec>) {
         self.refresh_environment();
+        let watches = self.config.watches.clone();
+        self.observe(watches, false);
+        self.advertise_telemetry();
         for spec in specs {
             self.subscribe(spec);
         }
@@ -106,6 +109,7 @@ impl Supervisor {
 
     fn take_over(&mut self, mut config: Config) {
         self.fx.metrics.configure(&config);
+        self.advertised_ips = config.advertised_ips();
         let wanted = std::mem::take(&mut config.jobs);
         if config.logging != self.config.logging {
             self.fx
@@ -113,9 +117,11 @@ impl Supervisor {
                 .push(Action::ConfigureLogging(config.logging.clone()));
         }
         self.fx.stop_timeout = config.stop_timeout;
-        self.advertised_ips = advertised_ips(&wanted);
+        let new_backend = config.consul != self.config.consul;
         self.config = config;
         self.refresh_environment();
+        self.observe(self.config.watches.clone(), new_backend);
+        self.advertise_telemetry();
 
         // What waits to begin is not there yet; the new plan decides anew.
         self.successors.clear();
@@ -258,7 +264,9 @@ impl Supervisor {
                     .iter()
                     .filter(|source| **source != id);
                 let mut sources = sources.filter_map(|source| self.jobs.get(source));
-                event.code == Code::Startup || sources.any(|source| source.holds(event.code))
+                event.code == Code::Startup
+                    || sources.any(|source| source.holds(event.code))
+                    || self.watch_holds(&event.source, event.code)
             }
         };
         if met {
@@ -278,19 +286,6 @@ impl Supervisor {
         self.jobs.insert(id, job);
         id
     }
-}
-
-/// `CONTAINERPILOT_{JOB}_IP` for each advertised job (SPEC §5).
-pub(super) fn advertised_ips(jobs: &[JobSpec]) -> Vec<(String, String)> {
-    let services = jobs.iter().filter_map(|job| job.service.as_ref());
-    let variables = services.map(|service| {
-        let name = service.name.to_uppercase().replace('-', "_");
-        (
-            format!("CONTAINERPILOT_{name}_IP"),
-            service.address.to_string(),
-        )
-    });
-    variables.collect()
 }
 
 /// Requests for a reload that wait for their answer; the first is being worked

@@ -58,7 +58,7 @@ impl Supervisor {
             self.config.control.socket.as_os_str(),
         );
         for (name, address) in &self.advertised_ips {
-            environment.set(name.as_str(), address.as_str());
+            environment.set(name.as_str(), address.to_string());
         }
         self.fx.environment = Arc::new(environment);
     }

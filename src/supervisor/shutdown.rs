@@ -8,6 +8,7 @@ use super::job::Job;
 use super::timers::Timer;
 use super::{JobId, Supervisor};
 use crate::event::{Code, Event};
+use crate::message::Action;
 
 /// How long the kernel gets to carry out SIGKILL before the supervisor leaves
 /// without the process: one that hangs in the kernel must not keep it up.
@@ -37,7 +38,41 @@ impl Supervisor {
         self.fx.phase = Phase::Withdrawing;
         self.fx.set_timer(Timer::Shutdown, self.fx.stop_timeout);
         self.abandon_reloads();
-        self.did_withdraw();
+        self.withdraw_all();
+    }
+
+    /// All services first, so that an agent that is itself a job still answers;
+    /// but no longer than a quarter of the grace time.
+    fn withdraw_all(&mut self) {
+        self.fx.timers.cancel(Timer::TelemetryBeat);
+        self.fx.actions.extend(
+            self.watches
+                .drain(..)
+                .map(|watch| Action::Unwatch(watch.id())),
+        );
+        let ids = self
+            .jobs
+            .values_mut()
+            .filter_map(|job| job.withdraw(&mut self.fx));
+        self.withdrawing = ids.collect();
+        let own = self
+            .telemetry
+            .take()
+            .and_then(|mut service| service.withdraw(&mut self.fx));
+        self.withdrawing.extend(own);
+        if self.withdrawing.is_empty() {
+            self.did_withdraw();
+        } else {
+            self.fx
+                .set_timer(Timer::Withdrawal, self.fx.stop_timeout / 4);
+        }
+    }
+
+    /// The catalog has forgotten a service, or cannot be told to.
+    pub(super) fn on_withdrawn(&mut self, service: &str) {
+        if self.withdrawing.remove(service) && self.withdrawing.is_empty() {
+            self.did_withdraw();
+        }
     }
 
     /// The services are out of the catalog, or have had their time: the jobs

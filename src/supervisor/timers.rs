@@ -26,6 +26,8 @@ pub(super) enum Timer {
     Hooks(JobId),
     /// The job was told to terminate and has not.
     Kill(JobId),
+    /// The next heartbeat of the telemetry service is due.
+    TelemetryBeat,
     /// The discovery backend has had its share of the grace time.
     Withdrawal,
     /// The grace time of shutdown is over.

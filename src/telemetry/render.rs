@@ -70,9 +70,10 @@ fn published(to: &mut Exposition, values: &BuiltIn) {
             family.number(&[("code", code), ("source", &event.source)], *count as f64);
         }
     }
-    if !values.requests.is_empty() {
+    let requests = values.requests.counts();
+    if !requests.is_empty() {
         let mut family = begin(to, families::REQUESTS);
-        for ((status, path), count) in values.requests.iter() {
+        for ((status, path), count) in requests.iter() {
             let code = status.to_string();
             family.number(&[("code", &code), ("path", path)], *count as f64);
         }
@@ -215,8 +216,8 @@ mod tests {
         });
         values.event_published(&Event::global(Code::Startup));
         values.event_published(&Event::new(Code::Healthy, "app"));
-        values.request_answered(404, "other");
-        values.request_answered(200, "/v3/ping");
+        values.requests.answered(404, "other");
+        values.requests.answered(200, "/v3/ping");
         values.instances_seen(&Arc::from("db"), 2);
         values.run_asked("app", false);
         values.run_started("app", now);

@@ -62,20 +62,14 @@ impl Job {
 
     /// The stop hooks have had their time.
     pub(in crate::supervisor) fn on_hooks_timeout(&mut self, fx: &mut Effects) {
-        let text = format!(
-            "{} does not wait any longer for the jobs that run before it stops",
-            self.spec.name
-        );
+        let text = "does not wait any longer for the jobs that run before it stops".to_owned();
         fx.log(Level::Warn, Some(&self.label), text);
         self.terminate(fx);
     }
 
     /// The process was told to terminate and has had its time.
     pub(in crate::supervisor) fn on_kill_timeout(&mut self, fx: &mut Effects) {
-        let text = format!(
-            "{} did not terminate within {:?}, killing it",
-            self.spec.name, fx.stop_timeout
-        );
+        let text = format!("did not terminate within {:?}, killing it", fx.stop_timeout);
         fx.log(Level::Warn, Some(&self.label), text);
         self.kill(fx);
     }
@@ -91,6 +85,8 @@ impl Job {
 
     fn terminate(&mut self, fx: &mut Effects) {
         fx.timers.cancel(Timer::Hooks(self.id));
+        // Before the process ends, so that nobody is sent to it any more.
+        self.withdraw(fx);
         let State::Stopping(run, step) = &mut self.state else {
             return;
         };

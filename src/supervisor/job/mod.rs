@@ -18,7 +18,8 @@ use log::Level;
 
 use super::JobId;
 use super::effects::Effects;
-use super::health::Health;
+use super::health::{Health, Status};
+use super::service::Service;
 use super::timers::Timer;
 use crate::config::{JobSpec, Start};
 use crate::event::{Code, Event};
@@ -74,6 +75,7 @@ pub(super) struct Job {
     /// Runs that events or a tick asked for while one was alive.
     owed: u64,
     health: Option<Health>,
+    service: Option<Service>,
 }
 
 impl Job {
@@ -92,6 +94,7 @@ impl Job {
             retired: false,
             owed: 0,
             health,
+            service: spec.service.clone().map(Service::new),
             spec,
         }
     }
@@ -168,6 +171,15 @@ impl Job {
         matches!(self.state, State::Waiting | State::Idle)
     }
 
+    /// The status word of `/status` (SPEC §7).
+    pub(super) fn status(&self) -> &'static str {
+        match &self.health {
+            _ if self.is_complete() => "completed",
+            Some(health) => health.status().as_str(),
+            None => Status::Unknown.as_str(),
+        }
+    }
+
     /// The process of the live run, if it has started.
     pub(super) fn pid(&self) -> Option<Pid> {
         match &self.state {
@@ -182,6 +194,9 @@ impl Job {
     pub(super) fn did_subscribe(&mut self, fx: &mut Effects) {
         if let Some(timeout) = self.spec.when.timeout {
             fx.set_timer(Timer::When(self.id), timeout);
+        }
+        if let Some(service) = &mut self.service {
+            service.introduce(fx);
         }
     }
 
@@ -210,7 +225,7 @@ impl Job {
         fx.log(
             Level::Warn,
             Some(&self.label),
-            format!("{} gave up waiting to start", self.spec.name),
+            "gave up waiting to start".to_owned(),
         );
         fx.publish(Code::TimerExpired, &self.spec.name);
         self.complete(fx);
@@ -239,7 +254,7 @@ impl Job {
         fx.log(
             Level::Error,
             Some(&self.label),
-            format!("{} timed out after {timeout:?}, killing it", self.spec.name),
+            format!("timed out after {timeout:?}, killing it"),
         );
         run.timed_out = true;
         run.send(libc::SIGKILL, fx);
@@ -247,21 +262,42 @@ impl Job {
 
     /// The next health check is due.
     pub(super) fn on_check_tick(&mut self, deadline: Instant, fx: &mut Effects) {
-        if let Some(health) = &mut self.health {
-            health.on_tick(deadline, fx);
-        }
+        let verdict = self
+            .health
+            .as_mut()
+            .and_then(|health| health.on_tick(deadline, fx));
+        self.judged(verdict, fx);
     }
 
     /// The health check has taken longer than it may.
     pub(super) fn on_check_timeout(&mut self, fx: &mut Effects) {
-        if let Some(health) = &mut self.health {
-            health.on_timeout(fx);
+        let verdict = self
+            .health
+            .as_mut()
+            .and_then(|health| health.on_timeout(fx));
+        self.judged(verdict, fx);
+    }
+
+    /// A health check may have had a result: the service follows it.
+    fn judged(&mut self, verdict: Option<bool>, fx: &mut Effects) {
+        match (verdict, &mut self.service) {
+            (Some(true), Some(service)) => service.passed(fx),
+            (Some(false), Some(service)) => service.failed(fx),
+            _ => {}
         }
+    }
+
+    /// Takes the job's service out of the catalog; its id, if it may be there.
+    pub(super) fn withdraw(&mut self, fx: &mut Effects) -> Option<String> {
+        self.service
+            .as_mut()
+            .and_then(|service| service.withdraw(fx))
     }
 
     // Maintenance mode.
 
     pub(super) fn enter_maintenance(&mut self, fx: &mut Effects) {
+        self.withdraw(fx);
         if let Some(health) = &mut self.health {
             health.pause(fx);
         }

@@ -53,7 +53,7 @@ impl Job {
         fx.log(
             Level::Debug,
             Some(&self.label),
-            format!("{} started with pid {pid}", self.spec.name),
+            format!("started with pid {pid}"),
         );
         if matches!(self.state, State::Running(_)) {
             self.begin_checks(fx);
@@ -68,11 +68,12 @@ impl Job {
         fx: &mut Effects,
     ) {
         if let Some(health) = self.health.as_mut().filter(|health| health.owns(exec)) {
-            health.did_fail_to_start(error, fx);
+            let verdict = health.did_fail_to_start(error, fx);
+            self.judged(verdict, fx);
             return;
         }
         if self.live_run(exec).is_some() {
-            let text = format!("{} could not be started: {error}", self.spec.name);
+            let text = format!("could not be started: {error}");
             fx.log(Level::Error, Some(&self.label), text);
             fx.metrics
                 .built_in
@@ -91,7 +92,8 @@ impl Job {
         fx: &mut Effects,
     ) {
         if let Some(health) = self.health.as_mut().filter(|health| health.owns(exec)) {
-            health.did_exit(status, fx);
+            let verdict = health.did_exit(status, fx);
+            self.judged(verdict, fx);
             return;
         }
         let Some(run) = self.live_run(exec) else {
@@ -102,11 +104,7 @@ impl Job {
         let expected =
             success || timed_out || matches!(self.state, State::Stopping(_, Step::Terminating));
         let level = if expected { Level::Debug } else { Level::Error };
-        fx.log(
-            level,
-            Some(&self.label),
-            format!("{} {status}", self.spec.name),
-        );
+        fx.log(level, Some(&self.label), status.to_string());
         fx.metrics
             .built_in
             .run_ended(&self.spec.name, status.exit_code());

@@ -1,9 +1,11 @@
 //! What a reload changes of a job that keeps its process (SPEC §14).
 
 use super::{Job, State};
-use crate::config::{HealthSpec, JobSpec, Start};
+use crate::config::{HealthSpec, JobSpec, ServiceSpec, Start};
+use crate::event::Code;
 use crate::supervisor::effects::Effects;
 use crate::supervisor::health::Health;
+use crate::supervisor::service::Service;
 use crate::supervisor::timers::Timer;
 
 impl Job {
@@ -27,6 +29,9 @@ impl Job {
     pub(in crate::supervisor) fn update(&mut self, mut spec: JobSpec, fx: &mut Effects) -> bool {
         self.update_health(spec.health.take(), fx);
         spec.health = self.spec.health.clone();
+        if self.spec.service != spec.service {
+            self.update_service(spec.service.clone(), fx);
+        }
         let before = std::mem::replace(&mut self.spec, spec);
         if before.timeout != self.spec.timeout {
             self.rearm_run_timeout(fx);
@@ -55,6 +60,17 @@ impl Job {
         let started = matches!(self.state, State::Running(_) | State::Present | State::Idle);
         if started && self.spec.health.is_some() {
             self.begin_checks(fx);
+        }
+    }
+
+    fn update_service(&mut self, spec: Option<ServiceSpec>, fx: &mut Effects) {
+        let healthy = self.holds(Code::Healthy);
+        match (&mut self.service, spec) {
+            (Some(service), Some(spec)) => service.update(spec, healthy, fx),
+            (_, spec) => {
+                self.withdraw(fx);
+                self.service = spec.map(Service::new);
+            }
         }
     }
 

@@ -14,10 +14,11 @@ use crate::control::api::{Reply, Request};
 use crate::environment::Environment;
 use crate::event::{Code, Event, GLOBAL};
 use crate::message::{
-    Action, ExecId, ExitStatus, Label, Message, Pid, ReplyTo, Signal, Spawn, StartError,
+    Action, ExecId, ExitStatus, Label, Message, Pid, ReplyTo, Signal, Spawn, StartError, Wish,
 };
 use crate::supervisor::effects::Phase;
 use crate::supervisor::{Identity, Supervisor};
+use crate::telemetry::metrics::Requests;
 
 /// A job that runs `NAME` once, at startup.
 pub(super) fn job(name: &str) -> JobSpec {
@@ -167,7 +168,9 @@ impl Sim {
     fn build(config: Config, manual_starts: bool) -> Self {
         let start = Instant::now();
         let environment: Environment = [("PATH", "/bin"), ("HOME", "/")].into_iter().collect();
+        let requests = Requests::default();
         let identity = Identity {
+            requests,
             pid: 1,
             environment,
         };
@@ -355,10 +358,30 @@ impl Sim {
                 }
             }
             Action::Log(log::Level::Debug, ..) => {}
-            Action::Log(level, _, text) => self.note(&level.to_string().to_lowercase(), &text),
+            Action::Log(level, label, text) => {
+                let about = match &label {
+                    Some(Label::Job(name) | Label::Check(name)) => format!("{name} "),
+                    None => String::new(),
+                };
+                self.note(&level.to_string().to_lowercase(), &format!("{about}{text}"));
+            }
             Action::ReopenLog => self.note("reopen", "log"),
             Action::ConfigureLogging(_) => self.note("configure", "logging"),
             Action::Reply(to, reply) => to.send(reply),
+            Action::Answer(to, answer) => to.send(answer),
+            Action::Discover(wish) => {
+                let (verb, id) = match &wish {
+                    Wish::Register(service, status) => {
+                        (format!("register {status:?}"), service.id.clone())
+                    }
+                    Wish::Heartbeat(service) => ("heartbeat".to_owned(), service.id.clone()),
+                    Wish::Unhealthy(id) => ("unhealthy".to_owned(), id.clone()),
+                    Wish::Withdraw(id) => ("withdraw".to_owned(), id.clone()),
+                };
+                self.note(&verb, &id);
+            }
+            Action::Watch(id, spec) => self.note("watch", &format!("{} as {}", spec.name, id.0)),
+            Action::Unwatch(id) => self.note("unwatch", &id.0.to_string()),
             Action::TakeOver => {}
             Action::LoadConfig(_) => {}
         }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::histogram::{DEFAULT_BOUNDS, Histogram};
+use super::requests::Requests;
 use super::sorted::Sorted;
 use crate::event::{Code, Event, GLOBAL};
 
@@ -109,8 +110,8 @@ impl Subjects {
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuiltIn {
     pub(in super::super) events: Sorted<Event, u64>,
-    /// By status and path.
-    pub(in super::super) requests: Sorted<(u16, &'static str), u64>,
+    /// Answers of the control plane; whoever gives them has a clone of this.
+    pub requests: Requests,
     pub(in super::super) instances: Sorted<Arc<str>, u64>,
     pub(in super::super) jobs: Sorted<Arc<str>, JobValues>,
     pub(in super::super) reloads: Results,
@@ -123,7 +124,7 @@ impl Default for BuiltIn {
     fn default() -> Self {
         Self {
             events: Sorted::default(),
-            requests: Sorted::default(),
+            requests: Requests::default(),
             instances: Sorted::default(),
             jobs: Sorted::default(),
             reloads: Results::default(),
@@ -170,15 +171,6 @@ impl BuiltIn {
         match self.events.get_mut(event) {
             Some(count) => *count += 1,
             None => self.events.insert(event.clone(), 1),
-        }
-    }
-
-    /// The control plane answered a request with this HTTP status. The path is
-    /// that of an endpoint, or `other`.
-    pub fn request_answered(&mut self, status: u16, path: &'static str) {
-        match self.requests.get_mut(&(status, path)) {
-            Some(count) => *count += 1,
-            None => self.requests.insert((status, path), 1),
         }
     }
 

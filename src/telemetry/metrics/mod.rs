@@ -6,6 +6,7 @@
 mod built_in;
 mod histogram;
 mod quantiles;
+mod requests;
 mod sorted;
 mod summary;
 
@@ -18,6 +19,7 @@ use crate::config::{Config, MetricKind, MetricSpec};
 pub use built_in::{BuiltIn, ConsulOp, Subjects};
 pub(super) use built_in::{JobValues, Results};
 pub use histogram::{DEFAULT_BOUNDS, Histogram};
+pub use requests::Requests;
 pub(super) use sorted::Sorted;
 pub use summary::{Recent, Summary};
 

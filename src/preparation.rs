@@ -1,0 +1,152 @@
+//! Everything of a configuration that can fail, done before it is accepted.
+//!
+//! The start and a reload prepare in the same way: the file is read, rendered
+//! and validated, and what it needs of the outside world is opened beside what
+//! is already open. So a refused configuration has changed nothing, and an
+//! accepted one takes over in one step.
+
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use crossbeam_channel::Sender;
+
+use crate::config::{self, Config, Errors, Host, TelemetrySpec};
+use crate::control::server::{self, Control};
+use crate::environment::Environment;
+use crate::logging::Log;
+use crate::message::Message;
+use crate::telemetry::metrics::Requests;
+use crate::telemetry::server::{self as telemetry, Outside, Telemetry};
+
+/// A configuration and what was opened for it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The configuration.
+    pub config: Box<Config>,
+    /// The control plane, if it is not to stay where it is.
+    pub control: Option<Control>,
+    /// The telemetry server, or that there is to be none, if it is not to stay
+    /// as it is.
+    pub telemetry: Option<Option<Telemetry>>,
+}
+
+/// What is open already.
+#[derive(Clone, Debug, Default)]
+pub struct Current {
+    /// Where the control plane listens.
+    pub socket: Option<PathBuf>,
+    /// Where telemetry listens.
+    pub telemetry: Option<SocketAddr>,
+}
+
+/// What every configuration of one supervisor has in common.
+#[derive(Clone, Debug)]
+pub struct Common {
+    /// Leads to the event loop.
+    pub inbox: Sender<Message>,
+    /// Where answers of the control plane are counted.
+    pub requests: Requests,
+}
+
+/// Why a configuration cannot be run.
+#[derive(Debug)]
+pub enum Error {
+    /// What is wrong with the file.
+    Config(Errors),
+    /// The name or the addresses of this host cannot be found out.
+    Host(io::Error),
+    /// The control plane cannot listen.
+    Control(server::StartError),
+    /// Telemetry cannot listen.
+    Telemetry(telemetry::StartError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(errors) => errors.fmt(f),
+            Self::Host(error) => {
+                write!(
+                    f,
+                    "cannot find out the name and addresses of this host: {error}"
+                )
+            }
+            Self::Control(error) => error.fmt(f),
+            Self::Telemetry(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Reads and validates the configuration at `path`.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn load(path: &Path, environment: &Environment) -> Result<Box<Config>, Error> {
+    let host = Host::current().map_err(Error::Host)?;
+    config::load(path, environment, &host)
+        .map(Box::new)
+        .map_err(Error::Config)
+}
+
+/// Opens what `config` needs and `current` does not have.
+///
+/// # Errors
+/// Whatever stands in the way; then nothing new stays open.
+pub fn open(
+    config: Box<Config>,
+    current: &Current,
+    common: &Common,
+    log: &Log,
+) -> Result<Prepared, Error> {
+    let socket = &config.control.socket;
+    let stays = current.socket.as_ref() == Some(socket);
+    let control = if stays {
+        None
+    } else {
+        Some(listen(socket, common).map_err(Error::Control)?)
+    };
+    let wanted = config.telemetry.as_ref().map(address);
+    let telemetry = if wanted == current.telemetry {
+        None
+    } else {
+        let server = wanted.map(|address| Telemetry::start(address, outside(common, log)));
+        Some(server.transpose().map_err(Error::Telemetry)?)
+    };
+    Ok(Prepared {
+        config,
+        control,
+        telemetry,
+    })
+}
+
+/// Where telemetry listens.
+pub fn address(telemetry: &TelemetrySpec) -> SocketAddr {
+    SocketAddr::new(telemetry.address, telemetry.port)
+}
+
+fn listen(socket: &Path, common: &Common) -> Result<Control, server::StartError> {
+    let Common { inbox, requests } = common.clone();
+    let deliver = move |message| {
+        // Once the loop has ended, the asker finds out by the missing answer.
+        let _gone = inbox.send(message);
+    };
+    Control::start(socket, deliver, move |path, status| {
+        requests.answered(status, path);
+    })
+}
+
+fn outside(common: &Common, log: &Log) -> Outside {
+    let (inbox, log) = (common.inbox.clone(), log.clone());
+    Outside {
+        version: crate::VERSION,
+        revision: crate::GIT_HASH,
+        ask: Box::new(move |question, to| {
+            let _gone = inbox.send(Message::Question(question, to));
+        }),
+        log_lines_dropped: Box::new(move || log.dropped_lines()),
+    }
+}

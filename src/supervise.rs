@@ -1,0 +1,83 @@
+//! The life of the supervisor process: from a configuration file to its end.
+
+use std::fmt;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::unbounded;
+
+use crate::environment::Environment;
+use crate::logging::{self, InitError};
+use crate::main_loop::MainLoop;
+use crate::preparation::{self, Common, Current, load, open};
+use crate::process::{children, descriptors};
+use crate::signals;
+use crate::supervisor::Identity;
+use crate::telemetry::metrics::Requests;
+
+/// How long the last answers and log lines may take to leave.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// Why the supervisor could not be started; nothing was started then.
+#[derive(Debug)]
+pub enum Error {
+    /// Signals cannot be received.
+    Signals(io::Error),
+    /// The configuration cannot be run.
+    Preparation(preparation::Error),
+    /// The log cannot be opened.
+    Log(InitError),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signals(error) => write!(f, "cannot receive signals: {error}"),
+            Self::Preparation(error) => error.fmt(f),
+            Self::Log(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Runs the configuration at `path` until all its jobs are complete or the
+/// supervisor is told to stop.
+///
+/// # Errors
+/// If it cannot be started.
+pub fn supervise(path: &Path) -> Result<(), Error> {
+    descriptors::close_on_exec();
+    let (sender, inbox) = unbounded();
+    // First of all: PID 1 does not even get the signals that nobody handles.
+    signals::start(sender.clone()).map_err(Error::Signals)?;
+    children::adopt_orphans();
+
+    let environment = Environment::inherited();
+    let config = load(path, &environment).map_err(Error::Preparation)?;
+    let log = logging::init(&config.logging).map_err(Error::Log)?;
+    for warning in &config.warnings {
+        log::warn!("{warning}");
+    }
+    let common = Common {
+        inbox: sender.clone(),
+        requests: Requests::default(),
+    };
+    let prepared = open(config, &Current::default(), &common, &log).map_err(Error::Preparation)?;
+
+    let requests = common.requests.clone();
+    let identity = Identity {
+        pid: std::process::id(),
+        environment,
+        requests,
+    };
+    let mut main_loop = MainLoop::new(path, prepared, common, identity, inbox, log.clone());
+    main_loop.run();
+
+    let deadline = Instant::now() + FAREWELL;
+    main_loop.close(deadline);
+    // What is not written by then is held up by whoever reads the log.
+    let _written = log.flush(deadline);
+    Ok(())
+}
