@@ -4,6 +4,7 @@ pub mod cli;
 pub mod client;
 pub mod config;
 pub mod control;
+pub mod discovery;
 pub mod environment;
 pub mod event;
 pub mod http;
@@ -16,6 +17,7 @@ pub mod signals;
 pub mod supervise;
 pub mod supervisor;
 pub mod telemetry;
+pub mod tls;
 pub mod unix_socket;
 
 /// The version, as `-version` tells it.

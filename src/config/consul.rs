@@ -1,12 +1,12 @@
 //! `consul`: how to reach the discovery backend (SPEC §9).
 //!
-//! Certificate files are looked at here, because a bad one is an error of the
-//! configuration; what is in them is the discovery's concern.
+//! Certificates are loaded here, because a bad file is an error of the
+//! configuration.
 
-use std::fs;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::PathBuf;
 
 use crate::environment::Environment;
+use crate::tls::{self, Tls, TlsSpec};
 
 use super::decode::{Decode, Word, parse_bool};
 use super::findings::{Findings, Path};
@@ -26,8 +26,8 @@ const LOCAL_AGENT: &str = "127.0.0.1:8500";
 pub struct ConsulSpec {
     /// `host:port`.
     pub address: String,
-    /// Whether to speak TLS (`scheme: "https"`).
-    pub tls: Option<TlsSpec>,
+    /// With what to speak TLS (`scheme: "https"`), if so.
+    pub tls: Option<Tls>,
     /// Sent as `X-Consul-Token`; never shown.
     pub token: Option<String>,
 }
@@ -41,23 +41,6 @@ impl std::fmt::Debug for ConsulSpec {
             .field("token", &self.token.as_ref().map(|_| "(set)"))
             .finish()
     }
-}
-
-/// How the agent proves who it is, and we to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsSpec {
-    /// A file of certificates to trust.
-    pub ca_file: Option<PathBuf>,
-    /// A directory of certificates to trust.
-    pub ca_path: Option<PathBuf>,
-    /// Our certificate.
-    pub client_cert: Option<PathBuf>,
-    /// The key of our certificate.
-    pub client_key: Option<PathBuf>,
-    /// The name the agent's certificate must carry, if not the address's host.
-    pub server_name: Option<String>,
-    /// Whether the agent's certificate is verified at all.
-    pub verify: bool,
 }
 
 /// Whether to speak TLS.
@@ -122,6 +105,14 @@ impl Decode for RawConsul {
     }
 }
 
+/// How to reach the agent, with the names of files instead of what is in them.
+#[derive(Debug)]
+struct Settings {
+    address: String,
+    tls: Option<TlsSpec>,
+    token: Option<String>,
+}
+
 impl RawConsul {
     /// How to reach the agent, or `None` after an error was added.
     pub(crate) fn into_spec(
@@ -130,6 +121,28 @@ impl RawConsul {
         at: &Path<'_>,
         findings: &mut Findings,
     ) -> Option<ConsulSpec> {
+        let Settings {
+            address,
+            tls,
+            token,
+        } = self.into_settings(environment, at, findings)?;
+        let tls = match tls {
+            None => None,
+            Some(spec) => Some(load(&spec, &at.key("tls"), findings)?),
+        };
+        Some(ConsulSpec {
+            address,
+            tls,
+            token,
+        })
+    }
+
+    fn into_settings(
+        self,
+        environment: &Environment,
+        at: &Path<'_>,
+        findings: &mut Findings,
+    ) -> Option<Settings> {
         let Self(raw) = self;
         let given = raw.address.unwrap_or_default();
         let address = match Address::parse(&given) {
@@ -159,12 +172,22 @@ impl RawConsul {
             (Scheme::Http, None) => None,
         };
         let port = if tls.is_some() { 443 } else { 80 };
-        Some(ConsulSpec {
+        let token = variable(environment, "CONSUL_HTTP_TOKEN").or(raw.token);
+        if token.as_ref().is_some_and(|token| !is_header(token)) {
+            let message = "has characters that no HTTP header can carry";
+            findings.error(&at.key("token"), message);
+        }
+        Some(Settings {
             address: address.with_port(port),
             tls,
-            token: variable(environment, "CONSUL_HTTP_TOKEN").or(raw.token),
+            token,
         })
     }
+}
+
+/// Whether a text can be the value of an HTTP header.
+fn is_header(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
 /// The value of a variable that is set to anything.
@@ -276,7 +299,10 @@ fn tls_spec(
         server_name: variable(environment, "CONSUL_TLS_SERVER_NAME").or(raw.server_name),
         verify: verify(environment, raw.verify.unwrap_or_default(), at, findings),
     };
-    check_files(&spec, at, findings);
+    if !spec.verify {
+        let message = "is false, so whoever answers is taken for Consul";
+        findings.warn(&at.key("verify"), message);
+    }
     Some(spec)
 }
 
@@ -292,55 +318,21 @@ fn verify(environment: &Environment, given: bool, at: &Path<'_>, findings: &mut 
     })
 }
 
-fn check_files(spec: &TlsSpec, at: &Path<'_>, findings: &mut Findings) {
-    const CERTIFICATE: &str = "CERTIFICATE-----";
-    for (key, file, kind) in [
-        ("cafile", &spec.ca_file, CERTIFICATE),
-        ("clientcert", &spec.client_cert, CERTIFICATE),
-        ("clientkey", &spec.client_key, "PRIVATE KEY-----"),
-    ] {
-        if let Some(file) = file
-            && let Err(message) = check_pem(file, kind)
-        {
-            findings.error(&at.key(key), message);
+/// What is in the files, or `None` after errors were added.
+fn load(spec: &TlsSpec, at: &Path<'_>, findings: &mut Findings) -> Option<Tls> {
+    let problems = match tls::load(spec) {
+        Ok(tls) => return Some(tls),
+        Err(problems) => problems,
+    };
+    for problem in problems {
+        let message = match &problem.cause {
+            Some(error) => format!("{}: {}", problem.message, cause(error)),
+            None => problem.message,
+        };
+        match problem.key {
+            "" => findings.error(at, message),
+            key => findings.error(&at.key(key), message),
         }
     }
-    if let Some(directory) = &spec.ca_path
-        && let Err(message) = check_directory(directory, CERTIFICATE)
-    {
-        findings.error(&at.key("capath"), message);
-    }
-    if spec.client_cert.is_some() != spec.client_key.is_some() {
-        findings.error(at, "\"clientcert\" and \"clientkey\" need each other");
-    }
-}
-
-/// Whether a file holds a PEM block whose first line ends with `kind`.
-fn check_pem(file: &FilePath, kind: &str) -> Result<(), String> {
-    let bytes =
-        fs::read(file).map_err(|error| format!("cannot read {file:?}: {}", cause(&error)))?;
-    let text = String::from_utf8_lossy(&bytes);
-    let found = text
-        .lines()
-        .any(|line| line.starts_with("-----BEGIN ") && line.trim_end().ends_with(kind));
-    match found {
-        true => Ok(()),
-        false => Err(format!(
-            "{file:?} is no PEM file of the kind -----BEGIN … {kind}"
-        )),
-    }
-}
-
-/// Whether any file of a directory is such a PEM file.
-fn check_directory(directory: &FilePath, kind: &str) -> Result<(), String> {
-    let cannot = |error| format!("cannot read the directory {directory:?}: {}", cause(&error));
-    for entry in fs::read_dir(directory).map_err(cannot)? {
-        let path = entry.map_err(cannot)?.path();
-        if path.is_file() && check_pem(&path, kind).is_ok() {
-            return Ok(());
-        }
-    }
-    Err(format!(
-        "{directory:?} has no PEM file of the kind -----BEGIN … {kind}"
-    ))
+    None
 }

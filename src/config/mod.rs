@@ -41,7 +41,7 @@ use std::time::Duration;
 
 use crate::environment::Environment;
 
-pub use consul::{ConsulSpec, TlsSpec};
+pub use consul::ConsulSpec;
 pub use control::ControlSpec;
 pub use exec::ExecSpec;
 pub use findings::{Errors, Finding};

@@ -4,14 +4,29 @@
 
 use super::*;
 
-/// The agent of a text, with the findings about it.
-fn consul(text: &str, variables: &[(&str, &str)]) -> (Option<ConsulSpec>, Findings) {
+/// The settings of a text, with the findings about it; no file is read.
+fn consul(text: &str, variables: &[(&str, &str)]) -> (Option<Settings>, Findings) {
+    decoded(text, |raw, at, findings| {
+        raw.into_settings(&variables.iter().copied().collect(), at, findings)
+    })
+}
+
+/// The agent of a text, with the findings about it; certificates are loaded.
+fn loaded(text: &str, variables: &[(&str, &str)]) -> (Option<ConsulSpec>, Findings) {
+    decoded(text, |raw, at, findings| {
+        raw.into_spec(&variables.iter().copied().collect(), at, findings)
+    })
+}
+
+fn decoded<T>(
+    text: &str,
+    into: impl FnOnce(RawConsul, &Path<'_>, &mut Findings) -> Option<T>,
+) -> (Option<T>, Findings) {
     let mut findings = Findings::default();
     let at = Path::Root.key("consul");
     let raw = RawConsul::decode(json5::from_str(text).unwrap(), &at, &mut findings);
-    let environment = variables.iter().copied().collect();
-    let spec = raw.and_then(|raw| raw.into_spec(&environment, &at, &mut findings));
-    (spec, findings)
+    let result = raw.and_then(|raw| into(raw, &at, &mut findings));
+    (result, findings)
 }
 
 fn errors(text: &str, variables: &[(&str, &str)]) -> String {
@@ -156,13 +171,23 @@ fn the_environments_token_overrides_the_files() {
         ("{address: 'c:1', token: 'own'}", "", Some("own")),
         ("{address: 'c:1', token: 'own'}", "secret", Some("secret")),
     ] {
-        let (spec, _) = consul(text, &[("CONSUL_HTTP_TOKEN", variable)]);
+        let (spec, _) = loaded(text, &[("CONSUL_HTTP_TOKEN", variable)]);
         let spec = spec.unwrap();
         assert_eq!(spec.token.as_deref(), token, "{text}");
         let shown = format!("{spec:?}");
         assert!(
             !shown.contains("secret") && !shown.contains("own"),
             "{shown}"
+        );
+    }
+}
+
+#[test]
+fn a_token_that_no_header_can_carry_is_an_error_and_not_shown() {
+    for token in ["a\nb", "a\u{7f}b", "aüb"] {
+        assert_eq!(
+            errors("'c:1'", &[("CONSUL_HTTP_TOKEN", token)]),
+            "consul.token: has characters that no HTTP header can carry"
         );
     }
 }
@@ -180,7 +205,8 @@ fn certificates_are_verified_unless_file_or_environment_say_no() {
     ] {
         let text = format!("{{address: 'c:1', scheme: 'https', tls: {tls}}}");
         let (spec, findings) = consul(&text, &[("CONSUL_HTTP_SSL_VERIFY", variable)]);
-        assert!(findings.finish().is_ok());
+        let warnings = findings.finish().unwrap();
+        assert_eq!(warnings.is_empty(), verify, "{tls} {variable}");
         assert_eq!(
             spec.unwrap().tls.unwrap().verify,
             verify,
@@ -205,117 +231,45 @@ fn certificates_without_tls_are_a_warning_and_not_looked_at() {
     assert!(findings.finish().unwrap().is_empty());
 }
 
-/// A directory of files that is removed when the test ends.
-struct Certificates(PathBuf);
-
-impl Certificates {
-    fn new(name: &str) -> Self {
-        let name = format!("containerpilot-{}-{name}", std::process::id());
-        let directory = std::env::temp_dir().join(name);
-        fs::create_dir(&directory).unwrap();
-        let certificates = Self(directory);
-        let pem = |kind| format!("Some text\n-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
-        certificates.write("cert.pem", &pem("CERTIFICATE"));
-        certificates.write("key.pem", &pem("EC PRIVATE KEY"));
-        certificates.write("text.pem", "nothing of the kind");
-        fs::create_dir(certificates.0.join("trusted")).unwrap();
-        certificates.write("trusted/a.pem", &pem("CERTIFICATE"));
-        fs::create_dir(certificates.0.join("empty")).unwrap();
-        certificates
-    }
-
-    fn write(&self, name: &str, content: &str) {
-        fs::write(self.0.join(name), content).unwrap();
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.0.join(name).to_str().unwrap().to_owned()
-    }
-}
-
-impl Drop for Certificates {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).unwrap();
-    }
-}
-
 #[test]
 fn certificate_files_come_from_the_file_or_the_environment() {
-    let files = Certificates::new("good");
-    let text = format!(
-        "{{scheme: 'https', tls: {{cafile: '{}', clientcert: '{}', clientkey: '{}', servername: 'a'}}}}",
-        files.path("cert.pem"),
-        files.path("cert.pem"),
-        files.path("key.pem")
-    );
-    let (spec, findings) = consul(&text, &[]);
+    let text = "{scheme: 'https', tls: {cafile: 'ca', clientcert: 'cert', clientkey: 'key', servername: 'a'}}";
+    let (settings, findings) = consul(text, &[]);
     assert!(findings.finish().unwrap().is_empty());
-    let tls = spec.unwrap().tls.unwrap();
-    assert_eq!(tls.ca_file, Some(files.path("cert.pem").into()));
-    assert_eq!(tls.client_key, Some(files.path("key.pem").into()));
+    let tls = settings.unwrap().tls.unwrap();
+    assert_eq!(tls.ca_file, Some("ca".into()));
+    assert_eq!(tls.client_key, Some("key".into()));
     assert_eq!((tls.ca_path, tls.server_name.as_deref()), (None, Some("a")));
 
     let variables = [
-        ("CONSUL_CACERT", &*files.path("trusted/a.pem")),
-        ("CONSUL_CAPATH", &*files.path("trusted")),
-        ("CONSUL_CLIENT_CERT", &*files.path("cert.pem")),
-        ("CONSUL_CLIENT_KEY", &*files.path("key.pem")),
+        ("CONSUL_CACERT", "env/ca"),
+        ("CONSUL_CAPATH", "env/trusted"),
+        ("CONSUL_CLIENT_CERT", "env/cert"),
+        ("CONSUL_CLIENT_KEY", "env/key"),
         ("CONSUL_TLS_SERVER_NAME", "b"),
     ];
-    for text in ["'https://c:1'", text.as_str()] {
-        let (spec, findings) = consul(text, &variables);
+    for text in ["'https://c:1'", text] {
+        let (settings, findings) = consul(text, &variables);
         assert!(findings.finish().unwrap().is_empty());
-        let tls = spec.unwrap().tls.unwrap();
-        assert_eq!(tls.ca_file, Some(files.path("trusted/a.pem").into()));
-        assert_eq!(tls.ca_path, Some(files.path("trusted").into()));
-        assert_eq!(tls.client_cert, Some(files.path("cert.pem").into()));
+        let tls = settings.unwrap().tls.unwrap();
+        assert_eq!(tls.ca_file, Some("env/ca".into()));
+        assert_eq!(tls.ca_path, Some("env/trusted".into()));
+        assert_eq!(tls.client_cert, Some("env/cert".into()));
+        assert_eq!(tls.client_key, Some("env/key".into()));
         assert_eq!(tls.server_name.as_deref(), Some("b"));
     }
 }
 
+#[cfg(not(feature = "tls"))]
 #[test]
-fn bad_certificate_files_are_errors() {
-    let files = Certificates::new("bad");
-    for (tls, error) in [
-        (
-            "cafile: '/no/such/file'".to_owned(),
-            "consul.tls.cafile: cannot read \"/no/such/file\": there is no such file".to_owned(),
-        ),
-        (
-            format!("cafile: '{}'", files.path("trusted")),
-            format!("consul.tls.cafile: cannot read {:?}: it is a directory", files.path("trusted")),
-        ),
-        (
-            format!("cafile: '{}'", files.path("text.pem")),
-            format!(
-                "consul.tls.cafile: {:?} is no PEM file of the kind -----BEGIN … CERTIFICATE-----",
-                files.path("text.pem")
-            ),
-        ),
-        (
-            format!("clientcert: '{0}', clientkey: '{0}'", files.path("cert.pem")),
-            format!(
-                "consul.tls.clientkey: {:?} is no PEM file of the kind -----BEGIN … PRIVATE KEY-----",
-                files.path("cert.pem")
-            ),
-        ),
-        (
-            format!("clientkey: '{}'", files.path("key.pem")),
-            "consul.tls: \"clientcert\" and \"clientkey\" need each other".to_owned(),
-        ),
-        (
-            "capath: '/no/such/directory'".to_owned(),
-            "consul.tls.capath: cannot read the directory \"/no/such/directory\": there is no such file".to_owned(),
-        ),
-        (
-            format!("capath: '{}'", files.path("empty")),
-            format!(
-                "consul.tls.capath: {:?} has no PEM file of the kind -----BEGIN … CERTIFICATE-----",
-                files.path("empty")
-            ),
-        ),
-    ] {
-        let text = format!("{{scheme: 'https', tls: {{{tls}}}}}");
-        assert_eq!(errors(&text, &[]), error, "{tls}");
-    }
+fn https_needs_a_build_with_tls() {
+    let (_, findings) = loaded("'https://c:1'", &[]);
+    let error = findings.finish().unwrap_err().to_string();
+    assert!(
+        error.starts_with("consul.tls: this build has no TLS"),
+        "{error}"
+    );
 }
+
+#[cfg(feature = "tls")]
+mod files;

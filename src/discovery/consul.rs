@@ -1,0 +1,433 @@
+//! Consul's HTTP API: one request, one answer, with a deadline.
+//!
+//! Blocks, so only the discovery threads call it. Knows what Consul's answers
+//! mean, but neither when to ask nor what to do about it.
+
+use std::any::Any;
+use std::io::{self, BufReader, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use ureq::config::Config;
+use ureq::http::{HeaderMap, Response};
+use ureq::unversioned::transport::TcpConnector;
+use ureq::{Agent, Body, Error, Timeout};
+
+use super::Instance;
+use super::reconcile::{Call, Outcome};
+use super::requests::{Ending, Op, RequestCounts};
+use super::resolve::Names;
+use super::wire::{HealthEntry, PASSING, Registered, Registration, escape, health_path};
+use crate::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
+use crate::tls::Tls;
+
+/// From the name to an open connection, TLS included.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// From the beginning to the last byte of the answer, for all that Consul can
+/// answer at once.
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
+
+/// For what is received; the whole head of an answer must fit.
+const INPUT: usize = 8 * 1024;
+
+/// For what is sent; the longest header, which may be a token, must fit.
+const OUTPUT: usize = 4 * 1024;
+
+/// What the JSON parser, which reads byte by byte, is given at a time.
+const CHUNK: usize = 2 * 1024;
+
+/// The largest answer that is taken in: some thousands of instances.
+const LARGEST: u64 = 8 * 1024 * 1024;
+
+/// How much of an answer that does not matter is read in order to use its
+/// connection again.
+const WORTH_DRAINING: u64 = 64 * 1024;
+
+/// How much of a refusal is shown.
+const SHOWN: u64 = 200;
+
+/// Why there is no answer that can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// A complete answer that says no: the HTTP status and its text.
+    Refused(u16, String),
+    /// No answer, or nonsense.
+    Unreachable(String),
+}
+
+/// One connection's worth of client.
+pub(super) struct Client {
+    agent: Agent,
+    names: Names,
+    base: String,
+    token: Option<String>,
+    counts: Arc<RequestCounts>,
+}
+
+/// The instances of a service, and where in its history they belong.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Health {
+    pub(super) instances: Vec<Instance>,
+    /// The header `X-Consul-Index`, if it is there and a number.
+    pub(super) index: Option<u64>,
+}
+
+impl Client {
+    /// A client for the agent that `spec` names; connects when it is used.
+    pub(super) fn new(spec: &ConsulSpec, counts: Arc<RequestCounts>) -> Self {
+        let names = Names::default();
+        let scheme = if spec.tls.is_some() { "https" } else { "http" };
+        Self {
+            agent: agent(spec.tls.as_ref(), names.clone()),
+            names,
+            base: format!("{scheme}://{}", spec.address),
+            token: spec.token.clone(),
+            counts,
+        }
+    }
+
+    /// Lets another thread end the request that is under way, and all later ones.
+    pub(super) fn interrupter(&self) -> Agent {
+        self.agent.clone()
+    }
+
+    /// Carries out one request for a service; the second value is the reason if
+    /// there was no answer.
+    pub(super) fn perform(&self, call: &Call) -> (Outcome, Option<String>) {
+        let (op, result) = match call {
+            Call::Register(spec, status) => (Op::Register, self.register(spec, *status)),
+            Call::Deregister(id) => (Op::Deregister, self.deregister(id)),
+            Call::Heartbeat(spec) => (Op::Heartbeat, self.heartbeat(spec)),
+            Call::Verify(spec) => (Op::Verify, self.verify(spec)),
+        };
+        let (outcome, why) = match result {
+            Ok(outcome) => (outcome, None),
+            Err(Failure::Refused(status, text)) if is_unknown(status, &text) => {
+                (Outcome::Unknown, None)
+            }
+            Err(Failure::Refused(status, text)) => (Outcome::Refused(status, text), None),
+            Err(Failure::Unreachable(why)) => (Outcome::Unreachable, Some(why)),
+        };
+        self.counts.count(
+            op,
+            match outcome {
+                Outcome::Done => Ending::Ok,
+                Outcome::Unknown | Outcome::Differs => Ending::Missing,
+                Outcome::Refused(..) => Ending::Refused,
+                Outcome::Unreachable => Ending::Failed,
+            },
+        );
+        (outcome, why)
+    }
+
+    fn register(&self, spec: &ServiceSpec, status: InitialStatus) -> Result<Outcome, Failure> {
+        let body = json(&Registration::of(spec, status))?;
+        self.put("/v1/agent/service/register", &body)
+    }
+
+    fn deregister(&self, id: &str) -> Result<Outcome, Failure> {
+        self.put(&format!("/v1/agent/service/deregister/{}", escape(id)), &[])
+    }
+
+    fn heartbeat(&self, spec: &ServiceSpec) -> Result<Outcome, Failure> {
+        let path = format!("/v1/agent/check/update/service:{}", escape(&spec.id));
+        self.put(&path, &json(&PASSING)?)
+    }
+
+    fn verify(&self, spec: &ServiceSpec) -> Result<Outcome, Failure> {
+        let path = format!("/v1/agent/service/{}", escape(&spec.id));
+        let (found, _): (Registered, _) = self.get(&path, ANSWER)?;
+        Ok(if found.is(spec) {
+            Outcome::Done
+        } else {
+            Outcome::Differs
+        })
+    }
+
+    /// The healthy instances of a watched service. With `blocking`, an index and
+    /// how long to wait, Consul answers when there is something newer than that
+    /// index.
+    pub(super) fn health(
+        &self,
+        watch: &WatchSpec,
+        blocking: Option<(u64, Duration)>,
+    ) -> Result<Health, Failure> {
+        let result = self.get::<Option<Vec<HealthEntry>>>(
+            &health_path(watch, blocking),
+            // Consul adds up to a sixteenth to the time it was told to wait.
+            blocking.map_or(ANSWER, |(_, wait)| ANSWER + wait + wait / 16),
+        );
+        let ending = match &result {
+            Ok(_) => Ending::Ok,
+            Err(Failure::Refused(..)) => Ending::Refused,
+            Err(Failure::Unreachable(_)) => Ending::Failed,
+        };
+        self.counts.count(Op::Watch, ending);
+        let (entries, headers) = result?;
+        let mut instances: Vec<_> = entries.into_iter().flatten().map(Instance::from).collect();
+        instances.sort_unstable();
+        instances.dedup();
+        let index = headers.get("x-consul-index");
+        Ok(Health {
+            instances,
+            index: index.and_then(|value| value.to_str().ok()?.parse().ok()),
+        })
+    }
+
+    fn put(&self, path: &str, body: &[u8]) -> Result<Outcome, Failure> {
+        self.exchange(ANSWER, || {
+            let mut request = self.agent.put(format!("{}{path}", self.base));
+            if let Some(token) = &self.token {
+                request = request.header("X-Consul-Token", token);
+            }
+            let mut response = request
+                .config()
+                .timeout_global(Some(ANSWER))
+                .build()
+                .send(body)?;
+            let refusal = refusal(&mut response);
+            drain(&mut response);
+            Ok(refusal.map_or(Ok(Outcome::Done), Err))
+        })
+    }
+
+    fn get<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        deadline: Duration,
+    ) -> Result<(T, HeaderMap), Failure> {
+        self.exchange(deadline, || {
+            let mut request = self.agent.get(format!("{}{path}", self.base));
+            if let Some(token) = &self.token {
+                request = request.header("X-Consul-Token", token);
+            }
+            let mut response = request
+                .config()
+                .timeout_global(Some(deadline))
+                .build()
+                .call()?;
+            if let Some(refusal) = refusal(&mut response) {
+                drain(&mut response);
+                return Ok(Err(refusal));
+            }
+            let (head, body) = response.into_parts();
+            let reader = body.into_with_config().limit(LARGEST).reader();
+            let parsed = serde_json::from_reader(BufReader::with_capacity(CHUNK, reader));
+            let value = parsed.map_err(|error| {
+                if error.is_io() {
+                    Error::from(io::Error::from(error))
+                } else {
+                    Error::Other(Box::new(error))
+                }
+            })?;
+            Ok(Ok((value, head.headers)))
+        })
+    }
+
+    /// Runs one exchange and turns whatever goes wrong into a failure. A panic
+    /// of the HTTP library over something that it was sent is one, too: it must
+    /// not end the supervisor.
+    fn exchange<T>(
+        &self,
+        deadline: Duration,
+        run: impl FnOnce() -> Result<Result<T, Failure>, Error>,
+    ) -> Result<T, Failure> {
+        let result = match catch_unwind(AssertUnwindSafe(run)) {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => Err(Failure::Unreachable(reason(&error, deadline))),
+            Err(panic) => Err(Failure::Unreachable(panicked(panic.as_ref()))),
+        };
+        if let Err(Failure::Unreachable(_)) = result {
+            self.names.forget();
+        }
+        result
+    }
+}
+
+/// An HTTP client, with TLS or without.
+fn agent(tls: Option<&Tls>, names: Names) -> Agent {
+    match tls {
+        #[cfg(feature = "tls")]
+        Some(tls) => super::secure::agent(tls, config(), names),
+        #[cfg(not(feature = "tls"))]
+        Some(tls) => match *tls {},
+        None => Agent::with_parts(config(), TcpConnector::default(), names),
+    }
+}
+
+fn config() -> Config {
+    Config::builder()
+        .http_status_as_error(false)
+        // Only what is configured: an environment's proxy is not meant for the
+        // agent of this very host.
+        .proxy(None)
+        .max_redirects(0)
+        .timeout_connect(Some(CONNECT))
+        .input_buffer_size(INPUT)
+        .output_buffer_size(OUTPUT)
+        .max_response_header_size(INPUT)
+        .max_idle_connections(1)
+        .max_idle_connections_per_host(1)
+        .user_agent(concat!("containerpilot/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+fn json(body: &impl Serialize) -> Result<Vec<u8>, Failure> {
+    serde_json::to_vec(body)
+        .map_err(|error| Failure::Unreachable(format!("cannot write the request: {error}")))
+}
+
+/// The failure that an answer's status means, with the beginning of its text.
+fn refusal(response: &mut Response<Body>) -> Option<Failure> {
+    let status = response.status().as_u16();
+    if (200..300).contains(&status) {
+        return None;
+    }
+    let mut text = Vec::new();
+    // A text that breaks off is still worth showing.
+    let _broken = response
+        .body_mut()
+        .as_reader()
+        .take(SHOWN)
+        .read_to_end(&mut text);
+    Some(Failure::Refused(status, one_line(&text)))
+}
+
+fn one_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let words: Vec<_> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .collect();
+    let line = words.join(" ");
+    let line = line.trim();
+    if line.is_empty() {
+        "(no reason given)".to_owned()
+    } else {
+        line.to_owned()
+    }
+}
+
+/// Reads what is left of an answer, so that its connection can be used again.
+fn drain(response: &mut Response<Body>) {
+    let mut rest = response.body_mut().as_reader().take(WORTH_DRAINING);
+    // If it can not be read, the connection is closed, which is all right.
+    let _broken = io::copy(&mut rest, &mut io::sink());
+}
+
+/// Whether this refusal only says that Consul knows no such service or check
+/// (measured with 1.8; since 1.12 it is a 404).
+fn is_unknown(status: u16, text: &str) -> bool {
+    let says = [
+        "does not have associated TTL",
+        "Unknown check",
+        "Unknown service",
+    ];
+    status == 404 || status == 500 && says.iter().any(|says| text.contains(says))
+}
+
+/// What went wrong, for people.
+fn reason(error: &Error, deadline: Duration) -> String {
+    match error {
+        Error::Timeout(Timeout::Connect | Timeout::Resolve) => {
+            format!("no connection within {CONNECT:?}")
+        }
+        Error::Timeout(_) => format!("no answer within {deadline:?}"),
+        Error::HostNotFound => "unknown host".to_owned(),
+        Error::Protocol(_) => format!("the answer is not HTTP ({error})"),
+        Error::BodyExceedsLimit(_) => format!("the answer is larger than {LARGEST} bytes"),
+        Error::Other(cause) => format!("the answer makes no sense: {cause}"),
+        Error::Io(cause) => {
+            let text = cause.to_string();
+            let is_tls = ["certificate", "alert"].iter().any(|it| text.contains(it));
+            text + if is_tls { "; see consul.tls" } else { "" }
+        }
+        error => error.to_string(),
+    }
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> String {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!(
+        "the HTTP library gave up: {}",
+        text.unwrap_or("no reason given")
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_when_consul_knows_nothing() {
+        for (status, text, expected) in [
+            (404, "unknown service ID: app", true),
+            (404, "", true),
+            (
+                500,
+                "CheckID \"service:app\" does not have associated TTL",
+                true,
+            ),
+            (500, "Unknown check \"service:app\"", true),
+            (500, "Unknown service \"app\"", true),
+            (500, "No cluster leader", false),
+            (403, "Permission denied", false),
+            (403, "Unknown check", false),
+        ] {
+            assert_eq!(is_unknown(status, text), expected, "{status} {text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_one_printable_line() {
+        for (text, expected) in [
+            (&b"Permission denied\n"[..], "Permission denied"),
+            (b"<html>\r\n <b>no</b>\x1b[31m", "<html>   <b>no</b> [31m"),
+            (b"\xff\xfe", "\u{fffd}\u{fffd}"),
+            (b" \n", "(no reason given)"),
+            (b"", "(no reason given)"),
+        ] {
+            assert_eq!(one_line(text), expected);
+        }
+    }
+
+    fn client(address: &str, token: Option<&str>) -> Client {
+        let spec = ConsulSpec {
+            address: address.to_owned(),
+            tls: None,
+            token: token.map(str::to_owned),
+        };
+        Client::new(&spec, Arc::default())
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_a_failure_of_each_request() {
+        for (address, token) in [
+            ("consul:8500:8501", None),
+            ("", None),
+            ("consul:99999", None),
+            ("127.0.0.1:1", Some("a\nb")),
+        ] {
+            let call = Call::Deregister("app".to_owned());
+            let (outcome, why) = client(address, token).perform(&call);
+            assert_eq!(outcome, Outcome::Unreachable, "{address}");
+            let why = why.unwrap_or_default();
+            assert!(!why.is_empty() && !why.contains("a\nb"), "{address}: {why}");
+        }
+    }
+
+    #[test]
+    fn a_panic_below_is_a_failure() {
+        let client = client("127.0.0.1:1", None);
+        let odd = || std::panic::resume_unwind(Box::new("odd"));
+        let result: Result<(), Failure> = client.exchange(ANSWER, odd);
+        let expected = "the HTTP library gave up: odd".to_owned();
+        assert_eq!(result, Err(Failure::Unreachable(expected)));
+    }
+}

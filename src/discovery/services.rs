@@ -1,0 +1,131 @@
+//! The thread that keeps Consul's view of our services as the supervisor wants
+//! it: takes wishes, sends the reconciler's requests, tells what came of them.
+//!
+//! It owns no rule; those are the reconciler's. It lives until its inbox closes,
+//! or, once it is retiring, until everything is withdrawn.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, never};
+use log::log;
+
+use super::consul::Client;
+use super::link::Party;
+use super::reconcile::{Call, Effect, Next, Reconciler, Wish};
+use super::{Fact, Notify};
+
+/// What the thread is told.
+pub(super) enum Order {
+    /// A new wanted state.
+    Wish(Wish),
+    /// End when everything is withdrawn, but not later than this.
+    Retire(Instant),
+}
+
+/// The thread's part of the services.
+pub(super) struct Services {
+    /// The one connection.
+    pub(super) client: Client,
+    /// Where outages are told.
+    pub(super) party: Party,
+    /// Where facts are told.
+    pub(super) notify: Notify,
+    /// Closed when the thread is to end at once.
+    pub(super) inbox: Receiver<Order>,
+    /// Set before the client is interrupted.
+    pub(super) is_stopped: Arc<AtomicBool>,
+}
+
+impl Services {
+    /// Reconciles until it is told to end.
+    pub(super) fn run(mut self) {
+        let mut reconciler = Reconciler::new();
+        let mut retire_at = None;
+        loop {
+            if !self.take_orders(&mut reconciler, &mut retire_at) {
+                return;
+            }
+            let now = Instant::now();
+            if retire_at.is_some_and(|at| now >= at || reconciler.is_empty()) {
+                return;
+            }
+            let wait_until = match reconciler.next(now) {
+                Next::Call(call) => {
+                    if !self.carry_out(&mut reconciler, &call) {
+                        return;
+                    }
+                    continue;
+                }
+                Next::Wait(at) => Some(retire_at.map_or(at, |end: Instant| end.min(at))),
+                Next::Idle => retire_at,
+            };
+            let order = match wait_until {
+                Some(at) => self.inbox.recv_deadline(at),
+                None => self.inbox.recv().map_err(Into::into),
+            };
+            match order {
+                Ok(order) => self.take(order, &mut reconciler, &mut retire_at),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) if retire_at.is_some() => self.inbox = never(),
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Takes what has arrived meanwhile, so that the next request is for the
+    /// newest wish. False: the inbox is closed and the thread is to end.
+    fn take_orders(
+        &mut self,
+        reconciler: &mut Reconciler,
+        retire_at: &mut Option<Instant>,
+    ) -> bool {
+        loop {
+            match self.inbox.try_recv() {
+                Ok(order) => self.take(order, reconciler, retire_at),
+                Err(TryRecvError::Empty) => return true,
+                Err(TryRecvError::Disconnected) if retire_at.is_some() => self.inbox = never(),
+                Err(TryRecvError::Disconnected) => return false,
+            }
+        }
+    }
+
+    fn take(&self, order: Order, reconciler: &mut Reconciler, retire_at: &mut Option<Instant>) {
+        match order {
+            Order::Wish(wish) => self.tell(reconciler.wish(Instant::now(), wish)),
+            Order::Retire(at) => {
+                self.tell(reconciler.wish(Instant::now(), Wish::WithdrawAll));
+                *retire_at = Some(at);
+            }
+        }
+    }
+
+    /// Sends one request. False: the thread was stopped meanwhile.
+    fn carry_out(&self, reconciler: &mut Reconciler, call: &Call) -> bool {
+        let (outcome, why) = self.client.perform(call);
+        if self.is_stopped.load(Ordering::Acquire) {
+            return false;
+        }
+        match &why {
+            Some(why) => self.party.failed(why),
+            None => self.party.works(),
+        }
+        self.tell(reconciler.outcome(Instant::now(), call, outcome));
+        true
+    }
+
+    fn tell(&self, effects: Vec<Effect>) {
+        for effect in effects {
+            match effect {
+                Effect::Log(level, line) => log!(level, "{line}"),
+                Effect::Withdrawn(service, is_confirmed) => {
+                    (self.notify)(Fact::Withdrawn {
+                        service,
+                        is_confirmed,
+                    });
+                }
+            }
+        }
+    }
+}

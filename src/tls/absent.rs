@@ -1,0 +1,18 @@
+//! What stands in for TLS in a build without it: a clear configuration error.
+
+use super::{Problem, TlsSpec};
+
+/// Never exists in this build.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tls {}
+
+/// Refuses: this build cannot speak TLS.
+///
+/// # Errors
+/// Always.
+pub fn load(_: &TlsSpec) -> Result<Tls, Vec<Problem>> {
+    Err(vec![Problem::new(
+        "",
+        "this build has no TLS: use the scheme \"http\", or a build with the feature \"tls\"",
+    )])
+}
