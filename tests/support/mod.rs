@@ -22,6 +22,7 @@
 )]
 
 pub(crate) mod command;
+pub(crate) mod consul;
 pub(crate) mod facts;
 pub(crate) mod http;
 pub(crate) mod lines;
