@@ -9,6 +9,7 @@ mod health;
 mod jobs;
 mod reload;
 mod requests;
+mod services;
 mod shutdown;
 mod sim;
 mod worlds;

@@ -273,8 +273,13 @@ impl Sim {
 
     /// An accepted configuration with these jobs takes over.
     pub(super) fn reload(&mut self, jobs: Vec<JobSpec>) {
+        self.reload_to(config(jobs));
+    }
+
+    /// An accepted configuration takes over.
+    pub(super) fn reload_to(&mut self, config: Config) {
         let answer = self.ask(Request::Reload);
-        self.send(Message::ConfigLoaded(Ok(Box::new(config(jobs)))));
+        self.send(Message::ConfigLoaded(Ok(Box::new(config))));
         assert_eq!(answer.try_recv().ok(), Some(Reply::Done));
     }
 
