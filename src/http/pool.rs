@@ -28,8 +28,13 @@ use super::{Handler, Limits, Listener};
 /// Enough for parsing, a handler and a panic's message; the rest is on the heap.
 const STACK: usize = 64 << 10;
 
-/// Idle threads that stay.
+/// Idle threads that stay when all is calm, and when it is not: starting a thread
+/// costs as much as serving several requests.
 const IDLE_THREADS: usize = 2;
+const BUSY_IDLE_THREADS: usize = 8;
+
+/// For how long after a thread had to be started all is not calm.
+const CALM: Duration = Duration::from_secs(1);
 
 /// How long a connection may keep a newcomer waiting before it is shut down: a
 /// client that means well sends its request within this time.
@@ -41,6 +46,9 @@ pub(super) const HURRY: Duration = Duration::from_secs(1);
 /// When to try again after the kernel had no descriptor or memory, unless one of
 /// our own connections closes before.
 const BACK_OFF: Duration = Duration::from_millis(100);
+
+/// The same trouble is logged at most this often.
+const QUIET: Duration = Duration::from_secs(10);
 
 /// A listener, its threads and its connections.
 pub(super) struct Pool {
@@ -65,10 +73,11 @@ struct State {
     streams: usize,
     visits: Vec<Entry>,
     next_id: u64,
+    last_start: Option<Instant>,
     stopping: bool,
-    /// What has been reported and not been over since.
-    short_of_threads: bool,
-    short_of_descriptors: bool,
+    /// When the want of threads and that of descriptors were last logged.
+    told_of_threads: Option<Instant>,
+    told_of_descriptors: Option<Instant>,
 }
 
 /// A connection that is being served.
@@ -82,6 +91,17 @@ struct Entry {
 }
 
 impl State {
+    /// How many idle threads are worth keeping. Those that a burst leaves behind
+    /// are not woken to end: they do when they have served the next requests.
+    fn wanted_idle(&self) -> usize {
+        let is_calm = || self.last_start.is_none_or(|start| start.elapsed() >= CALM);
+        if self.accepting >= IDLE_THREADS && is_calm() {
+            IDLE_THREADS
+        } else {
+            BUSY_IDLE_THREADS
+        }
+    }
+
     fn entry(&mut self, id: u64) -> Option<&mut Entry> {
         self.visits.iter_mut().find(|entry| entry.id == id)
     }
@@ -227,7 +247,6 @@ impl Pool {
     fn admit(self: &Arc<Self>, stream: Stream) -> Option<Visit> {
         let mut state = self.lock();
         state.accepting -= 1;
-        state.short_of_descriptors = false;
         let mut state = self.make_room(state);
         if state.stopping {
             return None;
@@ -250,6 +269,7 @@ impl Pool {
         if state.accepting == 0 && state.threads <= self.limits.connections {
             state.threads += 1;
             state.accepting += 1;
+            state.last_start = Some(arrived);
             drop(state);
             self.reinforce();
         }
@@ -258,21 +278,15 @@ impl Pool {
 
     /// Starts one more thread, or carries on without.
     fn reinforce(self: &Arc<Self>) {
-        let result = self.spawn();
+        let Err(error) = self.spawn() else { return };
         let mut state = self.lock();
-        match result {
-            Ok(()) => state.short_of_threads = false,
-            Err(error) => {
-                state.threads -= 1;
-                state.accepting -= 1;
-                if !state.short_of_threads {
-                    state.short_of_threads = true;
-                    warn!(
-                        "{}: cannot start a thread, going on with {}: {error}",
-                        self.name, state.threads
-                    );
-                }
-            }
+        state.threads -= 1;
+        state.accepting -= 1;
+        if is_news(&mut state.told_of_threads) {
+            warn!(
+                "{}: cannot start a thread, going on with {}: {error}",
+                self.name, state.threads
+            );
         }
     }
 
@@ -297,8 +311,7 @@ impl Pool {
         if is_the_clients(error) {
             return true;
         }
-        if !state.short_of_descriptors {
-            state.short_of_descriptors = true;
+        if is_news(&mut state.told_of_descriptors) {
             warn!(
                 "{}: cannot accept a connection, trying again: {error}",
                 self.name
@@ -312,12 +325,22 @@ impl Pool {
     /// Whether this thread shall wait in accept again; it is then counted so.
     fn keeps_me(&self) -> bool {
         let mut state = self.lock();
-        if state.stopping || state.accepting >= IDLE_THREADS {
+        if state.stopping || state.accepting >= state.wanted_idle() {
             return false;
         }
         state.accepting += 1;
         true
     }
+}
+
+/// Whether a trouble that was last told of then is worth a line again.
+fn is_news(told: &mut Option<Instant>) -> bool {
+    let now = Instant::now();
+    let is_news = told.is_none_or(|then| now.duration_since(then) >= QUIET);
+    if is_news {
+        *told = Some(now);
+    }
+    is_news
 }
 
 /// Whether this error of accept(2) concerns only a client that has gone: Linux

@@ -6,7 +6,7 @@
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
@@ -193,6 +193,14 @@ impl Fixture {
             self.get("/ok"),
             ("HTTP/1.1 200 OK".to_owned(), "ok".to_owned())
         );
+    }
+
+    /// The path of the socket of a server on a Unix socket.
+    pub fn socket(&self) -> &Path {
+        match &self.address {
+            Address::Unix(path) => path,
+            Address::Tcp(address) => panic!("{address} is no path"),
+        }
     }
 
     pub fn stop(&mut self, deadline: Instant) {
