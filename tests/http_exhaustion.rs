@@ -1,5 +1,6 @@
-//! The HTTP server when the kernel has no descriptors or no threads for it. Each
-//! test runs in a process of its own, whose limits it lowers.
+//! The HTTP server's threads, and what it does when the kernel has none, or no
+//! descriptors, for it. Each test runs in a process of its own, whose limits it
+//! lowers and whose threads it counts.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -31,6 +32,17 @@ fn command(name: &str) -> Command {
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(ALONE, name);
     command
+}
+
+/// Runs the test of this name in a process of its own to its end.
+fn passes_alone(name: &str) {
+    let output = command(name).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    let complained = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}\n{complained}"
+    );
 }
 
 /// What the server logs.
@@ -224,15 +236,10 @@ impl Server {
 fn without_threads_the_one_there_is_serves_everybody_in_turn() {
     const NAME: &str = "without_threads_the_one_there_is_serves_everybody_in_turn";
     if is_alone(NAME) {
-        return serve_without_threads();
+        serve_without_threads();
+    } else {
+        passes_alone(NAME);
     }
-    let output = command(NAME).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    let complained = String::from_utf8_lossy(&output.stderr);
-    assert!(
-        output.status.success() && said.contains("1 passed"),
-        "{said}\n{complained}"
-    );
 }
 
 fn serve_without_threads() {
@@ -264,4 +271,63 @@ fn serve_without_threads() {
     fixture.known.gate.open();
     assert!(waiting.rest().ends_with("waited\n"));
     assert!(started.elapsed() < PATIENCE);
+}
+
+#[test]
+fn threads_come_with_the_load_and_go_when_it_is_calm() {
+    const NAME: &str = "threads_come_with_the_load_and_go_when_it_is_calm";
+    if is_alone(NAME) {
+        count_threads();
+    } else {
+        passes_alone(NAME);
+    }
+}
+
+fn count_threads() {
+    let limits = Limits {
+        connections: 20,
+        ..Limits::default()
+    };
+    let fixture = Fixture::unix(limits);
+    // A thread gives itself its name, so it may be seen a moment later.
+    let started = Instant::now();
+    while server_threads() != 1 {
+        assert!(started.elapsed() < PATIENCE, "{} threads", server_threads());
+    }
+    let mut waiting: Vec<_> = (0..15).map(|_| fixture.connect()).collect();
+    for client in &mut waiting {
+        client.send(b"GET /wait HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    }
+    fixture.known.gate.await_arrivals(15);
+    assert!(
+        (15..=21).contains(&server_threads()),
+        "{}",
+        server_threads()
+    );
+    let silent: Vec<_> = (0..100).map(|_| fixture.connect()).collect();
+    fixture.assert_serves();
+    assert!(server_threads() <= 21, "{}", server_threads());
+    drop(silent);
+    fixture.known.gate.open();
+    for client in &mut waiting {
+        assert!(client.rest().ends_with("waited\n"));
+    }
+    let started = Instant::now();
+    while server_threads() > 3 {
+        fixture.assert_serves();
+        assert!(
+            started.elapsed() < PATIENCE,
+            "{} threads are left",
+            server_threads()
+        );
+    }
+}
+
+/// How many threads of this process have the server's name.
+fn server_threads() -> usize {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.unwrap().path().join("comm")).ok())
+        .filter(|name| name == "test\n")
+        .count()
 }

@@ -322,9 +322,11 @@ impl Pool {
         !state.stopping
     }
 
-    /// Whether this thread shall wait in accept again; it is then counted so.
+    /// After a connection has ended: tells those who wait for that, and whether
+    /// this thread shall wait in accept again; it is then counted so.
     fn keeps_me(&self) -> bool {
         let mut state = self.lock();
+        self.notify(&state);
         if state.stopping || state.accepting >= state.wanted_idle() {
             return false;
         }
@@ -437,10 +439,9 @@ impl Visit {
 impl Drop for Visit {
     fn drop(&mut self) {
         let mut state = self.pool.lock();
-        // The pool's hold on the socket ends here, under the lock, so that nobody
-        // shuts down a descriptor that already belongs to somebody else.
+        // Whoever waits for this is told by the thread, after the descriptor has
+        // been closed.
         state.visits.retain(|entry| entry.id != self.id);
-        self.pool.notify(&state);
     }
 }
 
