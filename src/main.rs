@@ -1,3 +1,7 @@
 //! The `containerpilot` binary: hands its arguments to the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    containerpilot::run(std::env::args_os())
+}

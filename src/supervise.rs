@@ -78,6 +78,6 @@ pub fn supervise(path: &Path) -> Result<(), Error> {
     let deadline = Instant::now() + FAREWELL;
     main_loop.close(deadline);
     // What is not written by then is held up by whoever reads the log.
-    let _written = log.flush(deadline);
+    let _written = log.close(deadline);
     Ok(())
 }

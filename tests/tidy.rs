@@ -33,7 +33,9 @@ const LAYERS: &[&[&str]] = &[
     &["logging"],
     &["supervisor", "process", "signals", "client"],
     &["control", "discovery", "telemetry"],
+    &["preparation"],
     &["main_loop"],
+    &["supervise", "subcommand"],
     &["lib"],
     &["main"],
 ];

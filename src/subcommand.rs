@@ -1,0 +1,145 @@
+//! What the binary does instead of supervising: it tells something about itself,
+//! renders a template, and asks a running supervisor (SPEC §2).
+//!
+//! Starts no thread and keeps nothing. Every failure is one text for standard
+//! error, which the caller prints.
+
+mod rendered_file;
+
+use std::env;
+use std::ffi::OsString;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use crate::cli::{Subcommand, Task};
+use crate::client;
+use crate::config;
+use crate::environment::Environment;
+
+/// The variable with the path of the configuration file.
+const CONFIG: &str = "CONTAINERPILOT";
+
+/// The variable with the path of the control socket, which every job has.
+const SOCKET: &str = "CONTAINERPILOT_SOCKET";
+
+/// The path of the configuration file: `-config`, else the environment.
+///
+/// # Errors
+/// If neither says it.
+pub fn config_path(flag: Option<PathBuf>) -> Result<PathBuf, String> {
+    flag.or_else(|| variable(CONFIG))
+        .ok_or_else(|| "-config flag is required".to_owned())
+}
+
+/// Renders the template of the configuration file to `out`, else to standard
+/// output. Neither needs to be a valid configuration.
+///
+/// # Errors
+/// If the file cannot be read, rendered or written.
+pub fn template(config: Option<PathBuf>, out: Option<&Path>) -> Result<(), String> {
+    let path = config_path(config)?;
+    let text = config::render_file(&path, &Environment::inherited())
+        .map_err(|errors| errors.to_string())?;
+    match out {
+        Some(path) => rendered_file::write(path, text.as_bytes())
+            .map_err(|error| format!("cannot write {path:?}: {error}")),
+        None => print(&text),
+    }
+}
+
+/// Asks the supervisor at a socket for one thing after the other, until all is
+/// done or one of them fails.
+///
+/// # Errors
+/// One line that names the flag and says why it failed.
+pub fn ask(
+    socket: Option<PathBuf>,
+    config: Option<PathBuf>,
+    subcommands: &[Subcommand],
+) -> Result<(), String> {
+    let named = |flag: &str, error: &str| format!("{flag}: {error}");
+    let first = subcommands.first().map_or("", |subcommand| subcommand.flag);
+    let socket = find_socket(socket, config).map_err(|error| named(first, &error))?;
+    for Subcommand { flag, task } in subcommands {
+        let answer = perform(task, &socket).map_err(|error| named(flag, &error.to_string()))?;
+        print(&answer)?;
+    }
+    Ok(())
+}
+
+/// What to print when a task is done.
+fn perform(task: &Task, socket: &Path) -> Result<String, client::Error> {
+    match task {
+        Task::Ping => return client::ping(socket).map(|answer| answer + "\n"),
+        Task::Reload => client::reload(socket)?,
+        Task::Maintenance(enable) => {
+            client::maintenance(socket, *enable)?;
+        }
+        Task::PutEnv(pairs) => {
+            let pairs = pairs.iter();
+            client::put_env(
+                socket,
+                pairs.map(|(name, value)| (name.as_str(), value.as_deref())),
+            )?;
+        }
+        Task::PutMetric(pairs) => {
+            let pairs = pairs.iter();
+            client::put_metric(
+                socket,
+                pairs.map(|(name, value)| (name.as_str(), value.as_str())),
+            )?;
+        }
+    }
+    Ok(String::new())
+}
+
+/// Where the supervisor listens. A flag counts more than a variable, and within
+/// these the socket's more than the configuration file's: a job's script that
+/// names another configuration means another supervisor than its own.
+fn find_socket(socket: Option<PathBuf>, config: Option<PathBuf>) -> Result<PathBuf, String> {
+    if let Some(socket) = socket {
+        return Ok(socket);
+    }
+    if config.is_none()
+        && let Some(socket) = variable(SOCKET)
+    {
+        return Ok(socket);
+    }
+    let path = config_path(config).map_err(|error| format!("{error}, or -socket"))?;
+    config::control_socket(&path, &Environment::inherited())
+        .map_err(|errors| in_one_line(&path, &errors.to_string()))
+}
+
+/// A subcommand tells its failure in one line, however many the error has.
+fn in_one_line(path: &Path, error: &str) -> String {
+    let first = error.lines().next().unwrap_or_default();
+    if first.contains(&format!("{path:?}")) {
+        return first.to_owned();
+    }
+    format!("cannot find the control socket in {path:?}: {first}")
+}
+
+/// The path in an environment variable; an empty one is none.
+fn variable(name: &str) -> Option<PathBuf> {
+    let value: Option<OsString> = env::var_os(name);
+    value.filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+/// Prints to standard output. Whoever closed it early has seen enough.
+///
+/// # Errors
+/// If it cannot be written for any other reason.
+pub fn print(text: &str) -> Result<(), String> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints to standard error. Nobody is left to be told if that fails.
+pub fn complain(text: &str) {
+    let _unheard = io::stderr().write_all(text.as_bytes());
+}
