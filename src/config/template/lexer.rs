@@ -7,7 +7,7 @@ use super::Fault;
 use super::value::excerpt;
 
 /// What begins an action.
-pub(super) const OPEN: &str = "{{";
+const OPEN: &str = "{{";
 const CLOSE: &str = "}}";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,12 +83,32 @@ impl<'a> Lexer<'a> {
 
     /// The next token that is not white space.
     pub(super) fn next_word(&mut self) -> Result<Token<'a>, Fault> {
-        loop {
-            let token = self.next()?;
-            if token.kind != Kind::Space {
-                return Ok(token);
-            }
-        }
+        self.skip_space();
+        self.next()
+    }
+
+    /// Passes over white space in an action.
+    pub(super) fn skip_space(&mut self) {
+        self.at += self.spaces();
+    }
+
+    /// Where the next token begins.
+    pub(super) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The first byte of what comes next.
+    pub(super) fn peek_byte(&self) -> Option<u8> {
+        self.rest().as_bytes().first().copied()
+    }
+
+    /// Whether an operand may end here.
+    pub(super) fn is_at_separator(&self) -> bool {
+        let rest = self.rest().as_bytes();
+        matches!(
+            rest.first(),
+            Some(b' ' | b'\t' | b'\r' | b'\n' | b'|' | b')')
+        ) || closing(rest).is_some()
     }
 
     fn rest(&self) -> &'a str {
@@ -103,11 +123,20 @@ impl<'a> Lexer<'a> {
         Token { kind, text, at }
     }
 
+    /// The length of the white space in an action that comes next, without the
+    /// space that belongs to the end of the action.
+    fn spaces(&self) -> usize {
+        let rest = self.rest().as_bytes();
+        let spaces = rest.iter().take_while(|byte| is_space(byte)).count();
+        let last = rest.get(spaces.saturating_sub(1)..).unwrap_or_default();
+        spaces - usize::from(spaces > 0 && closing(last).is_some())
+    }
+
     /// A piece of text, or what begins an action. Comments are passed over.
     fn outside(&mut self) -> Result<Token<'a>, Fault> {
         loop {
             let rest = self.rest();
-            let Some(length) = rest.find(OPEN) else {
+            let Some(length) = find_open(rest) else {
                 let kind = if rest.is_empty() {
                     Kind::End
                 } else {
@@ -115,44 +144,38 @@ impl<'a> Lexer<'a> {
                 };
                 return Ok(self.take(kind, rest.len()));
             };
-            let (text, action) = rest.split_at(length);
-            let inner = action.strip_prefix(OPEN).unwrap_or_default();
-            let trims = inner.starts_with('-') && inner[1..].starts_with(is_space);
-            let kept = if trims {
-                text.trim_end_matches(is_space)
-            } else {
-                text
-            };
-            if !kept.is_empty() {
-                let token = self.take(Kind::Text, kept.len());
-                self.at += length - kept.len();
+            let (text, action) = rest.as_bytes().split_at(length);
+            let trims = matches!(action, [_, _, b'-', space, ..] if is_space(space));
+            let spaces = text.iter().rev().take_while(|byte| is_space(byte)).count();
+            let kept = if trims { length - spaces } else { length };
+            if kept > 0 {
+                let token = self.take(Kind::Text, kept);
+                self.at += length - kept;
                 return Ok(token);
             }
             self.at += length;
-            let inner = if trims { &inner[2..] } else { inner };
-            if inner.starts_with("/*") {
-                self.comment(inner)?;
+            let marker = if trims { 2 } else { 0 };
+            let inner = self.input.get(self.at + OPEN.len() + marker..);
+            if let Some(comment) = inner.and_then(|inner| inner.strip_prefix("/*")) {
+                self.comment(comment)?;
                 continue;
             }
             self.action = Some(self.at);
             let token = self.take(Kind::Open, OPEN.len());
-            self.at += if trims { 2 } else { 0 };
+            self.at += marker;
             return Ok(token);
         }
     }
 
-    /// Passes over a comment; `inner` begins with it, the position is before its
-    /// braces.
-    fn comment(&mut self, inner: &'a str) -> Result<(), Fault> {
-        let start = self.at;
-        let Some((comment, _)) = inner.split_once("*/") else {
-            return Err(Fault::new(
-                start,
-                "the comment is never closed: \"*/\" is missing",
-            ));
+    /// Passes over a comment, given what follows its beginning. The position is
+    /// before its braces.
+    fn comment(&mut self, comment: &'a str) -> Result<(), Fault> {
+        let Some((_, rest)) = comment.split_once("*/") else {
+            let message = "the comment is never closed: \"*/\" is missing";
+            return Err(Fault::new(self.at, message));
         };
-        self.at = self.input.len() - inner.len() + comment.len() + "*/".len();
-        let Some(length) = closing(self.rest()) else {
+        self.at = self.input.len() - rest.len();
+        let Some(length) = closing(rest.as_bytes()) else {
             let message = "\"}}\" or \" -}}\" must follow the comment directly after \"*/\"";
             return Err(Fault::new(self.at, message));
         };
@@ -164,8 +187,8 @@ impl<'a> Lexer<'a> {
     fn close(&mut self, length: usize) -> Token<'a> {
         let token = self.take(Kind::Close, length);
         if length > CLOSE.len() {
-            let rest = self.rest();
-            self.at += rest.len() - rest.trim_start_matches(is_space).len();
+            let rest = self.rest().as_bytes().iter();
+            self.at += rest.take_while(|byte| is_space(byte)).count();
         }
         self.action = None;
         token
@@ -173,91 +196,93 @@ impl<'a> Lexer<'a> {
 
     fn inside(&mut self, start: usize) -> Result<Token<'a>, Fault> {
         let rest = self.rest();
-        if let Some(length) = closing(rest) {
+        if let Some(length) = closing(rest.as_bytes()) {
             return Ok(self.close(length));
         }
-        let Some(first) = rest.chars().next() else {
-            return Err(Fault::new(
-                start,
-                "the action is never closed: \"}}\" is missing",
-            ));
-        };
-        let second = rest.chars().nth(1);
-        match first {
-            c if is_space(c) => {
-                let spaces = rest.len() - rest.trim_start_matches(is_space).len();
-                // The last space may belong to the end of the action.
-                let is_last = closing(rest.get(spaces - 1..).unwrap_or_default()).is_some();
-                Ok(self.take(Kind::Space, if is_last { spaces - 1 } else { spaces }))
+        let (first, second) = match rest.as_bytes() {
+            [] => {
+                let message = "the action is never closed: \"}}\" is missing";
+                return Err(Fault::new(start, message));
             }
-            '=' => Ok(self.take(Kind::Assign, 1)),
-            ':' if second == Some('=') => Ok(self.take(Kind::Declare, 2)),
-            ':' => Err(Fault::new(self.at, "\"=\" must follow \":\"")),
-            '|' => Ok(self.take(Kind::Pipe, 1)),
-            '(' => Ok(self.take(Kind::LeftParen, 1)),
-            ')' => Ok(self.take(Kind::RightParen, 1)),
-            '"' => self.quoted(Kind::Quoted, '"', "string"),
-            '\'' => self.quoted(Kind::Character, '\'', "character constant"),
-            '`' => self.raw(),
-            '$' => self.word(Kind::Variable, Kind::Variable),
-            '.' if !second.is_some_and(|c| c.is_ascii_digit()) => self.word(Kind::Field, Kind::Dot),
-            '.' | '+' | '-' | '0'..='9' => self.number(),
-            c if is_word(c) => self.word(Kind::Name, Kind::Name),
-            c if c.is_ascii_graphic() => Ok(self.take(Kind::Other, 1)),
-            c => Err(Fault::new(
-                self.at,
-                format!("unexpected character {c:?} in an action"),
-            )),
+            [first] => (*first, b' '),
+            [first, second, ..] => (*first, *second),
+        };
+        match (first, second) {
+            (b' ' | b'\t' | b'\r' | b'\n', _) => Ok(self.take(Kind::Space, self.spaces())),
+            (b'=', _) => Ok(self.take(Kind::Assign, 1)),
+            (b':', b'=') => Ok(self.take(Kind::Declare, 2)),
+            (b':', _) => Err(Fault::new(self.at, "\"=\" must follow \":\"")),
+            (b'|', _) => Ok(self.take(Kind::Pipe, 1)),
+            (b'(', _) => Ok(self.take(Kind::LeftParen, 1)),
+            (b')', _) => Ok(self.take(Kind::RightParen, 1)),
+            (b'"', _) => self.quoted(Kind::Quoted, b'"', "string"),
+            (b'\'', _) => self.quoted(Kind::Character, b'\'', "character constant"),
+            (b'`', _) => self.raw(),
+            (b'$', _) => self.word(Kind::Variable, Kind::Variable),
+            (b'+' | b'-' | b'0'..=b'9', _) | (b'.', b'0'..=b'9') => self.number(),
+            (b'.', _) => self.word(Kind::Field, Kind::Dot),
+            _ => match rest.chars().next().unwrap_or_default() {
+                c if is_word(c) => self.word(Kind::Name, Kind::Name),
+                c if c.is_ascii_graphic() => Ok(self.take(Kind::Other, 1)),
+                c => {
+                    let message = format!("unexpected character {c:?} in an action");
+                    Err(Fault::new(self.at, message))
+                }
+            },
         }
     }
 
-    fn quoted(&mut self, kind: Kind, quote: char, what: &str) -> Result<Token<'a>, Fault> {
+    fn quoted(&mut self, kind: Kind, quote: u8, what: &str) -> Result<Token<'a>, Fault> {
         let mut is_escaped = false;
-        for (at, c) in self.rest().char_indices().skip(1) {
-            match c {
-                '\n' => break,
+        for (at, byte) in self.rest().bytes().enumerate().skip(1) {
+            match byte {
+                b'\n' => break,
                 _ if is_escaped => is_escaped = false,
-                '\\' => is_escaped = true,
-                _ if c == quote => return Ok(self.take(kind, at + 1)),
+                b'\\' => is_escaped = true,
+                _ if byte == quote => return Ok(self.take(kind, at + 1)),
                 _ => {}
             }
         }
         let line = self.rest().lines().next().unwrap_or_default();
-        let piece = excerpt(line.as_bytes());
+        let (piece, quote) = (excerpt(line.as_bytes()), char::from(quote));
         let message = format!("the {what} {piece} is never closed: {quote} is missing");
         Err(Fault::new(self.at, message))
     }
 
     fn raw(&mut self) -> Result<Token<'a>, Fault> {
-        match self.rest().char_indices().skip(1).find(|(_, c)| *c == '`') {
-            Some((end, _)) => Ok(self.take(Kind::Raw, end + 1)),
-            None => Err(Fault::new(
-                self.at,
-                "the raw string is never closed: ` is missing",
-            )),
+        let inner = self
+            .rest()
+            .strip_prefix('`')
+            .and_then(|inner| inner.find('`'));
+        match inner {
+            Some(length) => Ok(self.take(Kind::Raw, length + 2)),
+            None => {
+                let message = "the raw string is never closed: ` is missing";
+                Err(Fault::new(self.at, message))
+            }
         }
     }
 
     /// A name and the character before it, or `alone` if only that is there.
     fn word(&mut self, kind: Kind, alone: Kind) -> Result<Token<'a>, Fault> {
         let rest = self.rest();
-        let after = rest.char_indices().skip(1).find(|(_, c)| !is_word(*c));
-        let length = after.map_or(rest.len(), |(at, _)| at);
-        if let Some((at, c)) = after
-            && !is_space(c)
-            && !".,|:()".contains(c)
-            && closing(rest.get(at..).unwrap_or_default()).is_none()
-        {
-            let word = rest.get(..at).unwrap_or_default();
+        let length = word_length(rest);
+        let (word, after) = rest.split_at_checked(length).unwrap_or((rest, ""));
+        let is_ended = match after.as_bytes().first() {
+            None | Some(b'.' | b',' | b'|' | b':' | b'(' | b')') => true,
+            Some(byte) => is_space(byte) || closing(after.as_bytes()).is_some(),
+        };
+        if !is_ended {
+            let c = after.chars().next().unwrap_or_default();
             let hint = match c {
                 '-' => ": a \"-\" that trims needs a space before it, as in \" -}}\"",
                 '=' => ": a space must stand before \"=\"",
                 _ => "",
             };
             let message = format!("unexpected character {c:?} after {word:?}{hint}");
-            return Err(Fault::new(self.at + at, message));
+            return Err(Fault::new(self.at + length, message));
         }
-        let kind = match rest.get(..length).unwrap_or_default() {
+        let kind = match word {
             _ if kind != Kind::Name && length == 1 => alone,
             _ if kind != Kind::Name => kind,
             "block" | "break" | "continue" | "define" | "else" | "end" | "if" | "range"
@@ -301,13 +326,39 @@ impl<'a> Lexer<'a> {
     }
 }
 
-/// The length of the end of an action that `text` begins with, if it does.
-fn closing(text: &str) -> Option<usize> {
-    if text.starts_with(CLOSE) {
-        return Some(CLOSE.len());
+/// Where the first action begins in `text`.
+pub(super) fn find_open(text: &str) -> Option<usize> {
+    let mut start = 0;
+    loop {
+        // Finding one character is much faster than finding two.
+        let rest = text.get(start..)?;
+        let at = start + rest.find('{')?;
+        if text.as_bytes().get(at + 1) == Some(&b'{') {
+            return Some(at);
+        }
+        start = at + 1;
     }
-    let trimming = text.strip_prefix(is_space)?.strip_prefix('-')?;
-    trimming.starts_with(CLOSE).then_some(2 + CLOSE.len())
+}
+
+/// The length of the end of an action that `text` begins with, if it does.
+fn closing(text: &[u8]) -> Option<usize> {
+    match text {
+        [b'}', b'}', ..] => Some(2),
+        [space, b'-', b'}', b'}', ..] if is_space(space) => Some(4),
+        _ => None,
+    }
+}
+
+/// The length of a name with the one character before it.
+fn word_length(text: &str) -> usize {
+    let is_ascii_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let rest = text.bytes().skip(1);
+    let length = 1 + rest.take_while(is_ascii_word).count();
+    if text.as_bytes().get(length).is_none_or(u8::is_ascii) {
+        return length;
+    }
+    let after = text.char_indices().skip(1).find(|(_, c)| !is_word(*c));
+    after.map_or(text.len(), |(at, _)| at)
 }
 
 /// The length of what looks like a number, and whether it ends there; if not,
@@ -348,8 +399,8 @@ fn scan_number(text: &str) -> (usize, bool) {
     }
 }
 
-fn is_space(c: char) -> bool {
-    matches!(c, ' ' | '\t' | '\r' | '\n')
+fn is_space(byte: &u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 fn is_word(c: char) -> bool {

@@ -21,6 +21,7 @@ mod pipeline;
 mod printer;
 mod printf;
 mod program;
+mod scope;
 mod text;
 mod value;
 
@@ -39,10 +40,13 @@ pub const MAX_ITEMS: usize = 200_000;
 /// How deep `{{template}}` may call itself or others. Go stops at 100,000.
 pub const MAX_DEPTH: usize = 1_000;
 
+/// How deep blocks, and parentheses within an action, may be nested.
+pub const MAX_NESTING: usize = 1_000;
+
 /// How much work one rendering may take: about one unit for each step of an
-/// action, plus one for each 16 bytes that a function reads or makes. The
+/// action, plus one for each 8 bytes that a function reads or makes. The
 /// largest real configurations take some ten thousand.
-pub const MAX_WORK: u64 = 10_000_000;
+pub const MAX_WORK: u64 = 50_000_000;
 
 /// Why a text could not be rendered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,7 +108,7 @@ impl Fault {
 /// The first mistake in the syntax, anywhere in `text`; otherwise the first
 /// action that fails when it is run.
 pub fn render(text: &str, environment: &Environment) -> Result<String, TemplateError> {
-    if !text.contains(lexer::OPEN) {
+    if lexer::find_open(text).is_none() {
         return Ok(text.to_owned());
     }
     let variables: Vec<_> = environment

@@ -5,12 +5,13 @@
 
 use std::mem;
 
-use super::Fault;
 use super::lexer::{Kind, Lexer, Token};
 use super::literal;
 use super::program::{Op, Program, Step};
+use super::scope::Scope;
 use super::text::Text;
 use super::value::{Value, excerpt};
+use super::{Fault, MAX_NESTING};
 
 /// Compiles a whole text.
 pub(super) fn parse(text: &str) -> Result<Program<'_>, Fault> {
@@ -48,18 +49,9 @@ pub(super) struct Body<'a> {
     at: usize,
     code: Vec<Step<'a>>,
     blocks: Vec<Block<'a>>,
-    pub(super) scope: Vec<Variable<'a>>,
+    pub(super) scope: Scope<'a>,
     /// Whether it has nothing but white space, so that it may be defined again.
     is_blank: bool,
-}
-
-/// A variable that can be named; its place in the scope is its slot when the
-/// template runs.
-pub(super) struct Variable<'a> {
-    pub(super) name: &'a str,
-    /// Whether it has a value here. One that has none, for example because only
-    /// the other branch sets it, is an error where it is used, not before.
-    pub(super) is_set: bool,
 }
 
 /// A block whose `{{end}}` has not been seen.
@@ -84,16 +76,12 @@ enum BlockKind {
 
 impl<'a> Body<'a> {
     fn new(name: Text<'a>, at: usize) -> Self {
-        let root = Variable {
-            name: "$",
-            is_set: true,
-        };
         Self {
             name,
             at,
             code: Vec::new(),
             blocks: Vec::new(),
-            scope: vec![root],
+            scope: Scope::new(),
             is_blank: true,
         }
     }
@@ -131,23 +119,20 @@ impl<'a> Parser<'a> {
 
     /// Compiles an action whose braces have been read.
     fn action(&mut self, at: usize) -> Result<(), Fault> {
-        let before = self.lexer;
-        let token = self.lexer.next_word()?;
-        if token.kind == Kind::Keyword && token.text == "define" {
+        self.lexer.skip_space();
+        let mut ahead = self.lexer;
+        let token = match self.lexer.peek_byte() {
+            Some(b'a'..=b'z') => ahead.next()?,
+            _ => return self.print(),
+        };
+        if token.kind != Kind::Keyword {
+            return self.print();
+        }
+        self.lexer = ahead;
+        if token.text == "define" {
             return self.define(&token);
         }
-        self.body.is_blank &= token.kind == Kind::Keyword && token.text == "end";
-        if token.kind != Kind::Keyword {
-            self.lexer = before;
-            let declared = self.pipeline("command")?;
-            let last = if declared.is_empty() {
-                Op::Print
-            } else {
-                Op::Drop
-            };
-            self.emit(last, token.at);
-            return Ok(());
-        }
+        self.body.is_blank &= token.text == "end";
         match token.text {
             "if" | "with" | "range" => self.open(token),
             "else" => self.otherwise(&token),
@@ -158,7 +143,25 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// An action without a keyword.
+    fn print(&mut self) -> Result<(), Fault> {
+        self.body.is_blank = false;
+        let at = self.lexer.position();
+        let declared = self.pipeline("command")?;
+        let last = if declared.is_empty() {
+            Op::Print
+        } else {
+            Op::Drop
+        };
+        self.emit(last, at);
+        Ok(())
+    }
+
     fn open(&mut self, keyword: Token<'a>) -> Result<(), Fault> {
+        if self.body.blocks.len() >= MAX_NESTING {
+            let message = format!("blocks are nested more than {MAX_NESTING} deep");
+            return Err(Fault::new(keyword.at, message));
+        }
         let scope = self.body.scope.len();
         let declared = self.pipeline(keyword.text)?;
         let mut exits = Vec::new();
@@ -212,8 +215,7 @@ impl<'a> Parser<'a> {
             BlockKind::If => block.exits.push(self.emit(Op::Jump(0), token.at)),
         }
         self.land(branch);
-        let inner = self.body.scope.iter_mut().skip(block.body_scope);
-        inner.for_each(|variable| variable.is_set = false);
+        self.body.scope.unset_from(block.body_scope);
         let next = self.lexer.next_word()?;
         if next.kind == Kind::Keyword && next.text == "if" {
             if !matches!(block.kind, BlockKind::If) {
@@ -294,8 +296,7 @@ impl<'a> Parser<'a> {
         let name = self.name("{{block}}")?;
         self.pipeline("{{block}}")?;
         self.emit(Op::Template(name.clone()), token.at);
-        self.begin(name, token.at);
-        Ok(())
+        self.begin(name, token.at)
     }
 
     fn define(&mut self, token: &Token<'a>) -> Result<(), Fault> {
@@ -305,13 +306,17 @@ impl<'a> Parser<'a> {
         }
         let name = self.name("{{define}}")?;
         self.expect_close("{{define}}")?;
-        self.begin(name, token.at);
-        Ok(())
+        self.begin(name, token.at)
     }
 
-    fn begin(&mut self, name: Text<'a>, at: usize) {
+    fn begin(&mut self, name: Text<'a>, at: usize) -> Result<(), Fault> {
+        if self.outer.len() >= MAX_NESTING {
+            let message = format!("blocks are nested more than {MAX_NESTING} deep");
+            return Err(Fault::new(at, message));
+        }
         let outer = mem::replace(&mut self.body, Body::new(name, at));
         self.outer.push(outer);
+        Ok(())
     }
 
     fn name(&mut self, context: &str) -> Result<Text<'a>, Fault> {

@@ -4,13 +4,13 @@
 
 use std::mem;
 
-use super::Fault;
 use super::functions::{self, Function};
 use super::lexer::{Kind, Token};
 use super::literal;
-use super::parser::{Parser, Variable};
+use super::parser::Parser;
 use super::program::Op;
 use super::value::Value;
+use super::{Fault, MAX_NESTING};
 
 /// The slots of the variables that a pipeline declares or sets; none where it
 /// sets one that does not exist, which fails before the slot is used.
@@ -54,6 +54,10 @@ impl<'a> Parser<'a> {
         loop {
             let token = self.lexer.next_word()?;
             match token.kind {
+                Kind::LeftParen if outer.len() >= MAX_NESTING => {
+                    let message = format!("parentheses are nested more than {MAX_NESTING} deep");
+                    return Err(Fault::new(token.at, message));
+                }
                 Kind::LeftParen => {
                     let inner = self.begin_pipeline("parentheses", Some(token.at))?;
                     outer.push(mem::replace(&mut pipeline, inner));
@@ -84,12 +88,10 @@ impl<'a> Parser<'a> {
         context: &'a str,
         at: Option<usize>,
     ) -> Result<Pipeline<'a>, Fault> {
-        let before = self.lexer;
-        let first = self.lexer.next_word()?;
-        self.lexer = before;
+        self.lexer.skip_space();
         Ok(Pipeline {
             context,
-            at: at.unwrap_or(first.at),
+            at: at.unwrap_or(self.lexer.position()),
             targets: self.targets(context)?,
             stages: 0,
             command: None,
@@ -100,15 +102,16 @@ impl<'a> Parser<'a> {
     fn targets(&mut self, context: &'a str) -> Result<Vec<Target<'a>>, Fault> {
         let mut targets: Vec<Target<'a>> = Vec::new();
         loop {
+            self.lexer.skip_space();
+            if self.lexer.peek_byte() != Some(b'$') {
+                return Ok(targets);
+            }
             let before = self.lexer;
-            let name = self.lexer.next_word()?;
-            let next = match name.kind {
-                Kind::Variable => self.lexer.next_word()?,
-                _ => name,
-            };
+            let name = self.lexer.next()?;
+            let next = self.lexer.next_word()?;
             let is_list = next.kind == Kind::Other && next.text == ",";
             match next.kind {
-                Kind::Declare | Kind::Assign if name.kind == Kind::Variable => {
+                Kind::Declare | Kind::Assign => {
                     targets.push(self.target(name, next.kind == Kind::Declare));
                     let is_new = next.kind == Kind::Declare;
                     targets.iter_mut().for_each(|target| {
@@ -124,7 +127,7 @@ impl<'a> Parser<'a> {
                         return Err(second.unexpected("range: a variable must follow the comma"));
                     }
                 }
-                Kind::Other if is_list && name.kind == Kind::Variable => {
+                Kind::Other if is_list => {
                     let message = format!("too many variables in {context}");
                     return Err(Fault::new(name.at, message));
                 }
@@ -139,11 +142,7 @@ impl<'a> Parser<'a> {
     fn target(&mut self, name: Token<'a>, is_new: bool) -> Target<'a> {
         // Go lets the rest of the block use the name even if the assignment
         // itself must fail.
-        let (slot, is_set) = (self.body.scope.len(), false);
-        self.body.scope.push(Variable {
-            name: name.text,
-            is_set,
-        });
+        let slot = self.body.scope.declare(name.text);
         let declared = is_new.then_some(slot);
         Target { name, declared }
     }
@@ -159,27 +158,18 @@ impl<'a> Parser<'a> {
     }
 
     fn store(&mut self, target: &Target<'a>) -> Option<usize> {
-        if let Some(variable) = target
-            .declared
-            .and_then(|slot| self.body.scope.get_mut(slot))
-        {
-            variable.is_set = true;
+        if let Some(slot) = target.declared {
+            self.body.scope.set(slot);
         }
-        let slot = target.declared.or_else(|| self.slot(target.name.text));
+        let slot = target
+            .declared
+            .or_else(|| self.body.scope.find(target.name.text));
         let op = match slot {
             Some(slot) => Op::Store(slot),
             None => Op::Fail(format!("the variable {} is not declared", target.name.text)),
         };
         self.emit(op, target.name.at);
         slot
-    }
-
-    /// The slot of the innermost variable of that name that has a value.
-    fn slot(&self, name: &str) -> Option<usize> {
-        let scope = &self.body.scope;
-        scope
-            .iter()
-            .rposition(|variable| variable.is_set && variable.name == name)
     }
 
     /// Compiles an operand other than parentheses, and what belongs to it.
@@ -212,7 +202,7 @@ impl<'a> Parser<'a> {
             }
             Kind::Name => {
                 let function = functions::find(token.text).map_err(fault)?;
-                if is_first && self.peek()? != Kind::Field {
+                if is_first && !self.is_at_field()? {
                     pipeline.command = Some(self.begin_command(token.at, Some(function)));
                     return self.expect_separator();
                 }
@@ -226,7 +216,7 @@ impl<'a> Parser<'a> {
             _ => return Err(token.unexpected(context)),
         };
         self.emit(op, token.at);
-        if is_literal(token.kind) && self.peek()? == Kind::Field {
+        if is_literal(token.kind) && self.is_at_field()? {
             let message = format!("{} has no fields", token.text);
             return Err(Fault::new(token.at, message));
         }
@@ -237,10 +227,10 @@ impl<'a> Parser<'a> {
 
     fn load(&self, token: &Token<'a>) -> Result<Op<'a>, Fault> {
         let name = token.text;
-        let mut scope = self.body.scope.iter();
-        match self.slot(name) {
+        let scope = &self.body.scope;
+        match scope.find(name) {
             Some(slot) => Ok(Op::Load(slot, name)),
-            None if scope.any(|variable| variable.name == name) => {
+            None if scope.knows(name) => {
                 Ok(Op::Fail(format!("the variable {name} has no value here")))
             }
             None => {
@@ -252,7 +242,7 @@ impl<'a> Parser<'a> {
 
     /// Compiles the fields that directly follow a value.
     fn fields(&mut self) -> Result<(), Fault> {
-        while self.peek()? == Kind::Field {
+        while self.is_at_field()? {
             let field = self.lexer.next()?;
             self.emit(Op::Field(field.text.trim_start_matches('.')), field.at);
         }
@@ -323,18 +313,17 @@ impl<'a> Parser<'a> {
         command.exits.iter().for_each(|exit| self.land(*exit));
     }
 
-    fn peek(&self) -> Result<Kind, Fault> {
-        let mut lexer = self.lexer;
-        Ok(lexer.next()?.kind)
+    /// Whether a field follows directly.
+    fn is_at_field(&self) -> Result<bool, Fault> {
+        let mut ahead = self.lexer;
+        Ok(ahead.peek_byte() == Some(b'.') && ahead.next()?.kind == Kind::Field)
     }
 
     fn expect_separator(&mut self) -> Result<(), Fault> {
-        let mut ahead = self.lexer;
-        let token = ahead.next()?;
-        match token.kind {
-            Kind::Space | Kind::Close | Kind::RightParen | Kind::Pipe => Ok(()),
-            _ => Err(token.unexpected("operand")),
+        if self.lexer.is_at_separator() {
+            return Ok(());
         }
+        Err(self.lexer.next()?.unexpected("operand"))
     }
 }
 

@@ -118,12 +118,8 @@ impl Printer {
 
     /// Writes `bytes` with what the width lacks.
     fn pad(&mut self, bytes: &[u8]) {
-        let count = if self.flags.width.is_some() {
-            runes(bytes).count()
-        } else {
-            0
-        };
-        let missing = self.flags.width.unwrap_or(0).saturating_sub(count);
+        let width = self.flags.width.filter(|width| *width > 0);
+        let missing = width.map_or(0, |width| width.saturating_sub(runes(bytes).count()));
         let filler = if self.flags.zero { b'0' } else { b' ' };
         if self.flags.minus {
             self.out.push(bytes);
@@ -193,57 +189,60 @@ impl Printer {
     }
 
     fn integer(&mut self, value: &Value<'_>, number: u64, is_negative: bool, verb: char) {
+        let (digits, prefix) = match verb {
+            'd' | 'v' => (number.to_string(), ""),
+            'b' => (format!("{number:b}"), "0b"),
+            'o' => (format!("{number:o}"), "0"),
+            'O' => (format!("{number:o}"), "0o0"),
+            'x' => (format!("{number:x}"), "0x"),
+            'X' => (format!("{number:X}"), "0X"),
+            'c' | 'q' | 'U' => return self.character(number, is_negative, verb),
+            _ => return self.misfit(value, verb),
+        };
+        let prefix = match verb {
+            _ if self.flags.sharp => prefix,
+            'O' => "0o",
+            _ => "",
+        };
+        self.digits(&digits, prefix, is_negative);
+    }
+
+    /// Writes the character with that code: as it is, quoted, or as `U+0041`.
+    fn character(&mut self, code: u64, is_negative: bool, verb: char) {
+        let found = u32::try_from(code).ok().filter(|_| !is_negative);
+        let found = found.and_then(char::from_u32);
+        let text = found.unwrap_or(char::REPLACEMENT_CHARACTER).to_string();
         match verb {
-            'd' | 'v' => self.digits(&number.to_string(), "", is_negative),
-            'b' => {
-                let prefix = if self.flags.sharp { "0b" } else { "" };
-                self.digits(&format!("{number:b}"), prefix, is_negative);
-            }
-            'o' => {
-                let prefix = if self.flags.sharp { "0" } else { "" };
-                self.digits(&format!("{number:o}"), prefix, is_negative);
-            }
-            'O' => {
-                let prefix = if self.flags.sharp { "0o0" } else { "0o" };
-                self.digits(&format!("{number:o}"), prefix, is_negative);
-            }
-            'x' => {
-                let prefix = if self.flags.sharp { "0x" } else { "" };
-                self.digits(&format!("{number:x}"), prefix, is_negative);
-            }
-            'X' => {
-                let prefix = if self.flags.sharp { "0X" } else { "" };
-                self.digits(&format!("{number:X}"), prefix, is_negative);
-            }
-            'c' => {
-                let c = character(number, is_negative);
-                self.pad(c.encode_utf8(&mut [0; 4]).as_bytes());
-            }
-            'q' => {
-                let c = character(number, is_negative);
-                let quoted = quote(c.encode_utf8(&mut [0; 4]).as_bytes(), '\'', self.flags.plus);
-                self.pad(&quoted);
-            }
-            'U' => {
-                let bits = if is_negative {
-                    number.wrapping_neg()
+            'c' => self.pad(text.as_bytes()),
+            'q' => self.pad(&quote(text.as_bytes(), '\'', self.flags.plus)),
+            _ => {
+                let code = if is_negative {
+                    code.wrapping_neg()
                 } else {
-                    number
+                    code
                 };
-                self.code_point(bits);
+                let least = self.flags.precision.unwrap_or(0).max(4);
+                let digits = format!("{code:X}");
+                let zeros = "0".repeat(least.saturating_sub(digits.len()));
+                let shown = found.filter(|c| self.flags.sharp && is_printable(*c));
+                let shown = shown.map_or(String::new(), |c| format!(" '{c}'"));
+                self.pad_with_spaces(format!("U+{zeros}{digits}{shown}").as_bytes());
             }
-            _ => self.misfit(value, verb),
+        }
+    }
+
+    fn sign(&self, is_negative: bool) -> &'static str {
+        match (is_negative, self.flags.plus, self.flags.space) {
+            (true, ..) => "-",
+            (_, true, _) => "+",
+            (_, _, true) => " ",
+            _ => "",
         }
     }
 
     /// Writes an integer: sign, prefix, zeros up to the precision, digits.
     fn digits(&mut self, digits: &str, prefix: &str, is_negative: bool) {
-        let sign = match (is_negative, self.flags.plus, self.flags.space) {
-            (true, ..) => "-",
-            (_, true, _) => "+",
-            (_, _, true) => " ",
-            _ => "",
-        };
+        let sign = self.sign(is_negative);
         let least = match self.flags.precision {
             Some(0) if digits == "0" => return self.pad_with_spaces(b""),
             Some(precision) => precision,
@@ -260,17 +259,6 @@ impl Printer {
         self.pad_with_spaces(text.as_bytes());
     }
 
-    /// `U+0041`, with `#` also the character.
-    fn code_point(&mut self, code: u64) {
-        let least = self.flags.precision.unwrap_or(0).max(4);
-        let digits = format!("{code:X}");
-        let zeros = "0".repeat(least.saturating_sub(digits.len()));
-        let shown = u32::try_from(code).ok().and_then(char::from_u32);
-        let shown = shown.filter(|c| self.flags.sharp && is_printable(*c));
-        let shown = shown.map_or(String::new(), |c| format!(" '{c}'"));
-        self.pad_with_spaces(format!("U+{zeros}{digits}{shown}").as_bytes());
-    }
-
     fn float(&mut self, number: f64, verb: char) {
         let verb = match verb {
             'v' => 'g',
@@ -283,12 +271,7 @@ impl Printer {
         if self.flags.sharp && verb != 'b' {
             digits = with_point(&digits, verb, precision);
         }
-        let sign = match (number.is_sign_negative(), self.flags.plus, self.flags.space) {
-            (true, ..) => "-",
-            (_, true, _) => "+",
-            (_, _, true) => " ",
-            _ => "",
-        };
+        let sign = self.sign(number.is_sign_negative());
         let width = self.flags.width.unwrap_or(0);
         if self.flags.zero && !sign.is_empty() && width > sign.len() + digits.len() {
             let zeros = "0".repeat(width - sign.len() - digits.len());
@@ -329,13 +312,6 @@ fn with_point(number: &str, verb: char, precision: Option<usize>) -> String {
     let used = if digits == "0" { 1 } else { significant };
     let zeros = "0".repeat(wanted.saturating_sub(used));
     format!("{digits}{point}{zeros}{tail}")
-}
-
-/// The character with that code; U+FFFD if there is none.
-fn character(code: u64, is_negative: bool) -> char {
-    let code = u32::try_from(code).ok().filter(|_| !is_negative);
-    code.and_then(char::from_u32)
-        .unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
 /// `text` in quotes, as Go's strconv escapes it.

@@ -103,7 +103,8 @@ impl Directives<'_, '_, '_> {
         if !is_indexed {
             self.index();
         }
-        let Some((_, verb, bytes)) = runes(self.rest).next() else {
+        let start = self.rest.get(..4).unwrap_or(self.rest);
+        let Some((_, verb, bytes)) = runes(start).next() else {
             self.printer.out.push(b"%!(NOVERB)");
             return;
         };

@@ -51,6 +51,10 @@ impl Text<'_> {
 
     /// Without the white space at both ends.
     pub(super) fn trimmed(&self) -> Self {
+        if let Ok(text) = std::str::from_utf8(self) {
+            let start = text.len() - text.trim_start().len();
+            return self.part(start, start + text.trim().len());
+        }
         let mut kept: Option<(usize, usize)> = None;
         for (at, rune, bytes) in runes(self) {
             if !rune.is_whitespace() {
