@@ -5,6 +5,7 @@
 //! on. Nothing in it blocks but the wait: files, sockets and starting processes
 //! are the workers'.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -12,10 +13,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
+use crate::config::WatchSpec;
 use crate::control::server::Control;
+use crate::discovery::{Discovery, Watch};
 use crate::environment::Environment;
 use crate::logging::Log;
-use crate::message::{Action, Message};
+use crate::message::{Action, Message, WatchId};
 use crate::preparation::{Common, Current, Prepared, address, load, open};
 use crate::process;
 use crate::process::children::{Children, signal_group};
@@ -39,6 +42,8 @@ pub(crate) struct MainLoop {
     path: PathBuf,
     control: Option<Control>,
     telemetry: Option<Telemetry>,
+    discovery: Option<Discovery>,
+    watches: HashMap<WatchId, Watch>,
     current: Current,
     /// Where a reload leaves what it has made ready.
     prepared: Option<Receiver<Prepared>>,
@@ -63,6 +68,8 @@ impl MainLoop {
             path: path.to_owned(),
             control: None,
             telemetry: None,
+            discovery: None,
+            watches: HashMap::new(),
             current: Current::default(),
             prepared: None,
         };
@@ -154,7 +161,15 @@ impl MainLoop {
                 Action::ConfigureLogging(spec) => self.log.configure(&spec),
                 Action::Reply(to, reply) => to.send(reply),
                 Action::Answer(to, answer) => to.send(answer),
-                Action::Discover(_) | Action::Watch(..) | Action::Unwatch(_) => {}
+                Action::Discover(wish) => {
+                    if let Some(discovery) = &self.discovery {
+                        discovery.wish(wish);
+                    }
+                }
+                Action::Watch(id, spec) => self.watch(id, &spec),
+                Action::Unwatch(id) => {
+                    self.watches.remove(&id);
+                }
                 Action::TakeOver => self.take_over(),
                 Action::LoadConfig(environment) => self.load_config(environment),
             }
@@ -200,6 +215,7 @@ impl MainLoop {
             config,
             control,
             telemetry,
+            discovery,
         } = prepared;
         if let Some(control) = control {
             log::info!(
@@ -220,6 +236,24 @@ impl MainLoop {
             if let Some(before) = before {
                 retire(move |deadline| before.stop(deadline));
             }
+        }
+        if let Some(discovery) = discovery {
+            self.current.consul = config.consul;
+            if let Some(before) = std::mem::replace(&mut self.discovery, discovery) {
+                before.retire(LAST_ANSWERS);
+            }
+        }
+    }
+
+    fn watch(&mut self, id: WatchId, spec: &Arc<WatchSpec>) {
+        let Some(discovery) = &self.discovery else {
+            return;
+        };
+        match discovery.watch(id, spec) {
+            Ok(watch) => {
+                self.watches.insert(id, watch);
+            }
+            Err(error) => log::error!("cannot start a thread to watch {}: {error}", spec.name),
         }
     }
 

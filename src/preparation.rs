@@ -9,11 +9,13 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use crate::config::{self, Config, Errors, Host, TelemetrySpec};
+use crate::config::{self, Config, ConsulSpec, Errors, Host, TelemetrySpec};
 use crate::control::server::{self, Control};
+use crate::discovery::{Discovery, RequestCounts};
 use crate::environment::Environment;
 use crate::logging::Log;
 use crate::message::Message;
@@ -21,7 +23,6 @@ use crate::telemetry::metrics::Requests;
 use crate::telemetry::server::{self as telemetry, Outside, Telemetry};
 
 /// A configuration and what was opened for it.
-#[derive(Debug)]
 pub struct Prepared {
     /// The configuration.
     pub config: Box<Config>,
@@ -30,6 +31,9 @@ pub struct Prepared {
     /// The telemetry server, or that there is to be none, if it is not to stay
     /// as it is.
     pub telemetry: Option<Option<Telemetry>>,
+    /// The discovery backend, or that there is to be none, if it is not to stay
+    /// the one it is.
+    pub discovery: Option<Option<Discovery>>,
 }
 
 /// What is open already.
@@ -39,6 +43,8 @@ pub struct Current {
     pub socket: Option<PathBuf>,
     /// Where telemetry listens.
     pub telemetry: Option<SocketAddr>,
+    /// The discovery backend.
+    pub consul: Option<ConsulSpec>,
 }
 
 /// What every configuration of one supervisor has in common.
@@ -48,6 +54,8 @@ pub struct Common {
     pub inbox: Sender<Message>,
     /// Where answers of the control plane are counted.
     pub requests: Requests,
+    /// Where requests to the discovery backend are counted.
+    pub consul_requests: Arc<RequestCounts>,
 }
 
 /// Why a configuration cannot be run.
@@ -61,6 +69,8 @@ pub enum Error {
     Control(server::StartError),
     /// Telemetry cannot listen.
     Telemetry(telemetry::StartError),
+    /// There is no thread for the discovery backend.
+    Discovery(io::Error),
 }
 
 impl fmt::Display for Error {
@@ -75,6 +85,7 @@ impl fmt::Display for Error {
             }
             Self::Control(error) => error.fmt(f),
             Self::Telemetry(error) => error.fmt(f),
+            Self::Discovery(error) => write!(f, "cannot start a thread for consul: {error}"),
         }
     }
 }
@@ -116,11 +127,33 @@ pub fn open(
         let server = wanted.map(|address| Telemetry::start(address, outside(common, log)));
         Some(server.transpose().map_err(Error::Telemetry)?)
     };
+    let discovery = if config.consul == current.consul {
+        None
+    } else {
+        let discovery = config
+            .consul
+            .as_ref()
+            .map(|consul| discover(consul, common));
+        Some(discovery.transpose().map_err(Error::Discovery)?)
+    };
     Ok(Prepared {
         config,
         control,
         telemetry,
+        discovery,
     })
+}
+
+fn discover(consul: &ConsulSpec, common: &Common) -> io::Result<Discovery> {
+    let inbox = common.inbox.clone();
+    let notify = move |fact| {
+        let _gone = inbox.send(Message::Discovery(fact));
+    };
+    Discovery::start(
+        consul,
+        Arc::clone(&common.consul_requests),
+        Arc::new(notify),
+    )
 }
 
 /// Where telemetry listens.
@@ -129,7 +162,7 @@ pub fn address(telemetry: &TelemetrySpec) -> SocketAddr {
 }
 
 fn listen(socket: &Path, common: &Common) -> Result<Control, server::StartError> {
-    let Common { inbox, requests } = common.clone();
+    let (inbox, requests) = (common.inbox.clone(), common.requests.clone());
     let deliver = move |message| {
         // Once the loop has ended, the asker finds out by the missing answer.
         let _gone = inbox.send(message);

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
@@ -63,6 +64,7 @@ pub fn supervise(path: &Path) -> Result<(), Error> {
     let common = Common {
         inbox: sender.clone(),
         requests: Requests::default(),
+        consul_requests: Arc::default(),
     };
     let prepared = open(config, &Current::default(), &common, &log).map_err(Error::Preparation)?;
 

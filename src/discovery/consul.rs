@@ -16,12 +16,12 @@ use ureq::http::{HeaderMap, Response};
 use ureq::unversioned::transport::TcpConnector;
 use ureq::{Agent, Body, Error, Timeout};
 
-use super::Instance;
 use super::reconcile::{Call, Outcome};
 use super::requests::{Ending, Op, RequestCounts};
 use super::resolve::Names;
 use super::wire::{HealthEntry, PASSING, Registered, Registration, escape, health_path};
 use crate::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
+use crate::message::Instance;
 use crate::tls::Tls;
 
 /// From the name to an open connection, TLS included.

@@ -10,7 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{debug, info, warn};
 
-use super::{Fact, Notify};
+use super::Notify;
+use crate::message::Fact;
 
 /// The shared view.
 pub(super) struct Link {

@@ -11,7 +11,6 @@
 
 mod backoff;
 mod consul;
-pub mod fact;
 mod link;
 mod reconcile;
 mod requests;
@@ -32,13 +31,12 @@ use crossbeam_channel::{Sender, bounded, unbounded};
 use ureq::Agent;
 
 use self::consul::Client;
-pub use self::fact::{Fact, Instance};
 use self::link::Link;
-use self::reconcile::Wish;
 pub use self::requests::{Ending, Op, RequestCounts};
 use self::services::{Order, Services};
 use self::watch::Watcher;
-use crate::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
+use crate::config::{ConsulSpec, WatchSpec};
+use crate::message::{Fact, WatchId, Wish};
 
 /// Room for a name lookup through the C library and a TLS handshake.
 const STACK: usize = 256 * 1024;
@@ -91,27 +89,9 @@ impl Discovery {
         })
     }
 
-    /// Wants the service registered with this status, before any check.
-    pub fn register(&self, service: Arc<ServiceSpec>, status: InitialStatus) {
-        self.order(Order::Wish(Wish::Register(service, status)));
-    }
-
-    /// The service's check has passed: wants it registered, as it is described
-    /// here, and passing.
-    pub fn heartbeat(&self, service: Arc<ServiceSpec>) {
-        self.order(Order::Wish(Wish::Heartbeat(service)));
-    }
-
-    /// The service's check has failed: a heartbeat that could not be delivered
-    /// yet never will be. The rest is left to the TTL.
-    pub fn unhealthy(&self, service: &str) {
-        self.order(Order::Wish(Wish::Unhealthy(service.to_owned())));
-    }
-
-    /// Wants the service of this id not to be registered. [`Fact::Withdrawn`]
-    /// answers, unless another wish for the same service comes first.
-    pub fn withdraw(&self, service: &str) {
-        self.order(Order::Wish(Wish::Withdraw(service.to_owned())));
+    /// Moves the catalog towards a wish, however often it takes. Never waits.
+    pub fn wish(&self, wish: Wish) {
+        self.order(Order::Wish(wish));
     }
 
     fn order(&self, order: Order) {
@@ -127,19 +107,17 @@ impl Discovery {
     }
 
     /// Watches a service until the returned handle is dropped. Answers carry the
-    /// generation and the place in the configuration, so that those to an earlier
-    /// configuration can be told apart.
+    /// id, so that those of a watch that has ended can be told apart.
     ///
     /// # Errors
     /// No thread to be had.
-    pub fn watch(&self, generation: u64, watch: usize, spec: &Arc<WatchSpec>) -> io::Result<Watch> {
+    pub fn watch(&self, id: WatchId, spec: &Arc<WatchSpec>) -> io::Result<Watch> {
         let client = Client::new(&self.spec, Arc::clone(&self.counts));
         let (open, stopped) = bounded(0);
         let stop = Stop::of(&client);
         let watcher = Watcher {
             spec: Arc::clone(spec),
-            generation,
-            watch,
+            id,
             client,
             party: self.link.join(format!("watch \"{}\"", spec.name)),
             notify: Arc::clone(&self.notify),

@@ -11,10 +11,11 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, never};
 use log::log;
 
+use super::Notify;
 use super::consul::Client;
 use super::link::Party;
-use super::reconcile::{Call, Effect, Next, Reconciler, Wish};
-use super::{Fact, Notify};
+use super::reconcile::{Call, Effect, Next, Reconciler};
+use crate::message::{Fact, Wish};
 
 /// What the thread is told.
 pub(super) enum Order {
@@ -95,7 +96,7 @@ impl Services {
         match order {
             Order::Wish(wish) => self.tell(reconciler.wish(Instant::now(), wish)),
             Order::Retire(at) => {
-                self.tell(reconciler.wish(Instant::now(), Wish::WithdrawAll));
+                self.tell(reconciler.withdraw_all(Instant::now()));
                 *retire_at = Some(at);
             }
         }

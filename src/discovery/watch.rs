@@ -12,11 +12,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use log::{info, warn};
 
+use super::Notify;
 use super::backoff::Backoff;
 use super::consul::{Client, Failure, Health};
 use super::link::Party;
-use super::{Fact, Instance, Notify};
 use crate::config::WatchSpec;
+use crate::message::{Fact, Instance, WatchId};
 
 /// The shortest time from one query to the next.
 const SPACING: Duration = Duration::from_millis(20);
@@ -93,10 +94,8 @@ impl Pace {
 pub(super) struct Watcher {
     /// What is watched.
     pub(super) spec: Arc<WatchSpec>,
-    /// Which configuration and which of its watches the answers belong to.
-    pub(super) generation: u64,
-    /// The place of the watch in that configuration.
-    pub(super) watch: usize,
+    /// Whom the answers belong to.
+    pub(super) id: WatchId,
     /// A client of its own, so that it can be stopped alone.
     pub(super) client: Client,
     /// Where outages are told.
@@ -146,8 +145,7 @@ impl Watcher {
 
     fn tell(&self, instances: Vec<Instance>) {
         (self.notify)(Fact::Watched {
-            generation: self.generation,
-            watch: self.watch,
+            watch: self.id,
             instances,
         });
     }

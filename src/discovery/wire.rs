@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Instance;
 use crate::config::{InitialStatus, ServiceSpec, WatchSpec};
+use crate::message::Instance;
 
 /// The path that asks for the healthy instances of a watched service.
 pub(super) fn health_path(watch: &WatchSpec, blocking: Option<(u64, Duration)>) -> String {

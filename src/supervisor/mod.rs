@@ -38,7 +38,7 @@ use log::Level;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::event::{Code, Event};
-use crate::message::{Action, ExecId, Message, Signal};
+use crate::message::{Action, ExecId, Fact, Message, Signal};
 use crate::telemetry::metrics::Requests;
 use effects::{Effects, Phase};
 use index::Index;
@@ -135,9 +135,7 @@ impl Supervisor {
             Message::Request(request, reply_to) => self.on_request(request, reply_to),
             Message::Question(question, to) => self.on_question(question, to),
             Message::ConfigLoaded(result) => self.on_config_loaded(result),
-            Message::Withdrawn(service, _) => self.on_withdrawn(&service),
-            Message::Watched(watch, instances) => self.did_watch(watch, instances),
-            Message::Reachable(_) => {}
+            Message::Discovery(fact) => self.on_fact(fact),
             Message::WorkerEnded(name) => self.on_worker_ended(name),
         }
         self.drain();
@@ -185,6 +183,16 @@ impl Supervisor {
             Timer::Withdrawal => self.did_withdraw(),
             Timer::Shutdown => self.on_shutdown_timeout(),
             Timer::GiveUp => self.give_up(),
+        }
+    }
+
+    fn on_fact(&mut self, fact: Fact) {
+        match fact {
+            Fact::Withdrawn { service, .. } => self.on_withdrawn(&service),
+            Fact::Watched { watch, instances } => self.did_watch(watch, instances),
+            // Said in the log by discovery itself.
+            Fact::Reachable(_) => {}
+            Fact::Ended(name) => self.on_worker_ended(name),
         }
     }
 

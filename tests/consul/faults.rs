@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::WatchSpec;
+use containerpilot::message::Wish;
 
 use crate::fake::{Fake, Mood};
 use crate::log;
@@ -170,7 +171,7 @@ fn withdrawing_from_a_server_known_to_be_silent_is_given_up_at_once() {
     world.beat(&app);
     assert!(world.facts.reachable().is_err());
     let start = Instant::now();
-    world.discovery.withdraw(&app.id);
+    world.discovery.wish(Wish::Withdraw(app.id.clone()));
     assert_eq!(world.facts.withdrawn(), (app.id.clone(), false));
     // A try that was under way may come to its end first.
     assert!(start.elapsed() < Duration::from_secs(6));

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::{InitialStatus, ServiceSpec};
+use containerpilot::message::Wish;
 use serde_json::json;
 
 use crate::log;
@@ -209,7 +210,7 @@ fn withdrawing_is_confirmed_when_the_catalog_has_it() {
     }
     let start = Instant::now();
     for app in &apps {
-        world.discovery.withdraw(&app.id);
+        world.discovery.wish(Wish::Withdraw(app.id.clone()));
     }
     for app in &apps {
         assert_eq!(world.facts.withdrawn(), (app.id.clone(), true));
@@ -230,7 +231,7 @@ fn a_heartbeat_after_a_withdrawal_registers_again() {
     for _ in 0..3 {
         world.beat(&app);
         agent.wait_for_status("maintained", Some("passing"));
-        world.discovery.withdraw(&app.id);
+        world.discovery.wish(Wish::Withdraw(app.id.clone()));
         assert!(world.facts.withdrawn().1);
         agent.wait_for_status("maintained", None);
     }
@@ -250,7 +251,7 @@ fn dropping_leaves_services_registered_and_retiring_does_not() {
     let World {
         discovery, facts, ..
     } = World::at(&agent.http());
-    discovery.heartbeat(Arc::clone(&app));
+    discovery.wish(Wish::Heartbeat(Arc::clone(&app)));
     discovery.retire(Duration::from_secs(30));
     facts.wait_for_end();
     agent.wait_for_status("left", None);
@@ -269,7 +270,7 @@ fn every_request_is_counted_by_what_it_was_for_and_how_it_ended() {
     agent.wait_for_status("counted", None);
     world.beat(&app);
     agent.wait_for_status("counted", Some("passing"));
-    world.discovery.withdraw(&app.id);
+    world.discovery.wish(Wish::Withdraw(app.id.clone()));
     assert!(world.facts.withdrawn().1);
     for (op, result, count) in [
         ("register", "ok", 2),

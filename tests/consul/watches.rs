@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::{ServiceSpec, WatchSpec};
-use containerpilot::discovery::{Fact, Instance};
+use containerpilot::message::{Fact, Instance, WatchId};
 
 use crate::log;
 use crate::support::consul::Agent;
@@ -197,7 +197,7 @@ fn stopping_a_watch_interrupts_its_query_and_no_other() {
     assert_eq!(world.facts.instances(), []);
     let other = world
         .discovery
-        .watch(2, 7, &Arc::new(watch("other")))
+        .watch(WatchId(2), &Arc::new(watch("other")))
         .unwrap();
     assert_eq!(world.facts.instances(), []);
     let start = Instant::now();
@@ -208,8 +208,7 @@ fn stopping_a_watch_interrupts_its_query_and_no_other() {
     assert_eq!(
         world.facts.next(),
         Fact::Watched {
-            generation: 2,
-            watch: 7,
+            watch: WatchId(2),
             instances: vec![instance("other-1", 1)]
         }
     );

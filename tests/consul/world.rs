@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
-use containerpilot::discovery::{Discovery, Fact, Instance, RequestCounts, Watch};
+use containerpilot::discovery::{Discovery, RequestCounts, Watch};
+use containerpilot::message::{Fact, Instance, WatchId, Wish};
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use crate::log;
@@ -50,11 +51,12 @@ impl World {
     }
 
     pub(crate) fn beat(&self, service: &Arc<ServiceSpec>) {
-        self.discovery.heartbeat(Arc::clone(service));
+        self.discovery.wish(Wish::Heartbeat(Arc::clone(service)));
     }
 
     pub(crate) fn register(&self, service: &Arc<ServiceSpec>, status: InitialStatus) {
-        self.discovery.register(Arc::clone(service), status);
+        self.discovery
+            .wish(Wish::Register(Arc::clone(service), status));
     }
 
     /// Watches `name` as the only watch of the first configuration.
@@ -63,7 +65,9 @@ impl World {
     }
 
     pub(crate) fn watch_as(&self, spec: &WatchSpec) -> Watch {
-        self.discovery.watch(1, 0, &Arc::new(spec.clone())).unwrap()
+        self.discovery
+            .watch(WatchId(1), &Arc::new(spec.clone()))
+            .unwrap()
     }
 
     /// How many requests of an operation ended so.

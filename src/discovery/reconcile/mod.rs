@@ -17,25 +17,11 @@ use log::Level;
 use self::entry::{Entry, Known, Wanted};
 use super::backoff::{Backoff, CAP};
 use crate::config::{InitialStatus, ServiceSpec};
+use crate::message::Wish;
 
 /// The shortest time between two tries of the same failing request. A new wish
 /// may cut a back-off short, but not below this.
 const SPACING: Duration = Duration::from_millis(500);
-
-/// What the supervisor wants of a service from now on.
-#[derive(Clone, Debug)]
-pub(super) enum Wish {
-    /// Registered with these fields and this status.
-    Register(Arc<ServiceSpec>, InitialStatus),
-    /// Registered with these fields, and passing as of now.
-    Heartbeat(Arc<ServiceSpec>),
-    /// A heartbeat that is still on its way is no longer true.
-    Unhealthy(String),
-    /// Not registered.
-    Withdraw(String),
-    /// No service is registered.
-    WithdrawAll,
-}
 
 /// One request to the Consul agent.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,12 +130,16 @@ impl Reconciler {
             }),
             Wish::Unhealthy(id) => self.forget_heartbeat(&id),
             Wish::Withdraw(id) => self.want_absent(now, id, &mut effects),
-            Wish::WithdrawAll => {
-                let ids: Vec<_> = self.services.keys().cloned().collect();
-                for id in ids {
-                    self.want_absent(now, id, &mut effects);
-                }
-            }
+        }
+        effects
+    }
+
+    /// No service is wanted any more.
+    pub(super) fn withdraw_all(&mut self, now: Instant) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let ids: Vec<_> = self.services.keys().cloned().collect();
+        for id in ids {
+            self.want_absent(now, id, &mut effects);
         }
         effects
     }
