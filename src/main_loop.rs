@@ -5,7 +5,6 @@
 //! on. Nothing in it blocks but the wait: files, sockets and starting processes
 //! are the workers'.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -13,12 +12,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
-use crate::config::WatchSpec;
 use crate::control::server::Control;
-use crate::discovery::{Discovery, Watch};
+use crate::discovery::Discovery;
 use crate::environment::Environment;
 use crate::logging::Log;
-use crate::message::{Action, Message, WatchId};
+use crate::message::{Action, Message, Wish};
 use crate::preparation::{Common, Current, Prepared, address, load, open};
 use crate::process;
 use crate::process::children::{Children, signal_group};
@@ -30,6 +28,9 @@ const SLOW_TURN: Duration = Duration::from_millis(50);
 
 /// How long a server that is replaced may take to give its last answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How long a backend that is replaced may take to forget our services.
+const LAST_WITHDRAWALS: Duration = Duration::from_secs(30);
 
 /// The supervisor and everything it commands.
 pub(crate) struct MainLoop {
@@ -43,7 +44,6 @@ pub(crate) struct MainLoop {
     control: Option<Control>,
     telemetry: Option<Telemetry>,
     discovery: Option<Discovery>,
-    watches: HashMap<WatchId, Watch>,
     current: Current,
     /// Where a reload leaves what it has made ready.
     prepared: Option<Receiver<Prepared>>,
@@ -69,7 +69,6 @@ impl MainLoop {
             control: None,
             telemetry: None,
             discovery: None,
-            watches: HashMap::new(),
             current: Current::default(),
             prepared: None,
         };
@@ -161,18 +160,32 @@ impl MainLoop {
                 Action::ConfigureLogging(spec) => self.log.configure(&spec),
                 Action::Reply(to, reply) => to.send(reply),
                 Action::Answer(to, answer) => to.send(answer),
-                Action::Discover(wish) => {
-                    if let Some(discovery) = &self.discovery {
-                        discovery.wish(wish);
+                Action::Discover(wish) => self.discover(wish),
+                Action::Watch(id, spec) => {
+                    if let Some(discovery) = &mut self.discovery {
+                        discovery.watch(id, spec);
                     }
                 }
-                Action::Watch(id, spec) => self.watch(id, &spec),
                 Action::Unwatch(id) => {
-                    self.watches.remove(&id);
+                    if let Some(discovery) = &mut self.discovery {
+                        discovery.unwatch(id);
+                    }
                 }
                 Action::TakeOver => self.take_over(),
                 Action::LoadConfig(environment) => self.load_config(environment),
             }
+        }
+    }
+
+    /// Without a backend there is nothing to bring about: what is to be withdrawn
+    /// is.
+    fn discover(&self, wish: Wish) {
+        match (&self.discovery, wish) {
+            (Some(discovery), wish) => discovery.wish(wish),
+            (None, Wish::Withdraw(service)) => {
+                let _gone = self.common.inbox.send(Message::Withdrawn(service, true));
+            }
+            (None, Wish::Register(..) | Wish::Heartbeat(_) | Wish::Unhealthy(_)) => {}
         }
     }
 
@@ -217,6 +230,12 @@ impl MainLoop {
             telemetry,
             discovery,
         } = prepared;
+        if let Some(discovery) = discovery {
+            self.current.consul = config.consul;
+            if let Some(before) = std::mem::replace(&mut self.discovery, discovery) {
+                before.retire(LAST_WITHDRAWALS);
+            }
+        }
         if let Some(control) = control {
             log::info!(
                 "control plane listens on {}",
@@ -236,24 +255,6 @@ impl MainLoop {
             if let Some(before) = before {
                 retire(move |deadline| before.stop(deadline));
             }
-        }
-        if let Some(discovery) = discovery {
-            self.current.consul = config.consul;
-            if let Some(before) = std::mem::replace(&mut self.discovery, discovery) {
-                before.retire(LAST_ANSWERS);
-            }
-        }
-    }
-
-    fn watch(&mut self, id: WatchId, spec: &Arc<WatchSpec>) {
-        let Some(discovery) = &self.discovery else {
-            return;
-        };
-        match discovery.watch(id, spec) {
-            Ok(watch) => {
-                self.watches.insert(id, watch);
-            }
-            Err(error) => log::error!("cannot start a thread to watch {}: {error}", spec.name),
         }
     }
 

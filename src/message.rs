@@ -30,31 +30,6 @@ pub type Pid = i32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WatchId(pub u64);
 
-/// Something that service discovery found out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fact {
-    /// The answer to [`Wish::Withdraw`].
-    Withdrawn {
-        /// The id of the service.
-        service: String,
-        /// Whether Consul has confirmed it. If not, it cannot be told for now;
-        /// discovery goes on trying, but there is no point in waiting.
-        is_confirmed: bool,
-    },
-    /// The instances of a watched service, when there are others than before,
-    /// and at the first answer.
-    Watched {
-        /// As given to [`Action::Watch`].
-        watch: WatchId,
-        /// In order, without duplicates.
-        instances: Vec<Instance>,
-    },
-    /// Consul can be reached again, or, with the reason, no longer.
-    Reachable(Result<(), String>),
-    /// A thread that nobody told to end has ended; its name.
-    Ended(&'static str),
-}
-
 /// One healthy instance of a watched service.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instance {
@@ -185,8 +160,14 @@ pub enum Message {
     /// The configuration that [`Action::LoadConfig`] asked for, or all that is
     /// wrong with it.
     ConfigLoaded(Result<Box<Config>, String>),
-    /// Service discovery found something out.
-    Discovery(Fact),
+    /// The service of this id is out of the catalog, or, if `false`, Consul
+    /// cannot be told so for now.
+    Withdrawn(String, bool),
+    /// The instances of a watched service, when there are others than before,
+    /// and at the first answer; in order, without duplicates.
+    Watched(WatchId, Vec<Instance>),
+    /// Consul can be reached again, or, with the reason, no longer.
+    Reachable(Result<(), String>),
     /// A thread that must live as long as the supervisor ended, by its name.
     WorkerEnded(&'static str),
 }
@@ -202,7 +183,7 @@ impl Message {
             Self::Request(..) => "a request",
             Self::Question(..) => "a question of telemetry's",
             Self::ConfigLoaded(_) => "a configuration was read",
-            Self::Discovery(_) => "service discovery",
+            Self::Withdrawn(..) | Self::Watched(..) | Self::Reachable(_) => "service discovery",
             Self::WorkerEnded(_) => "a thread ended",
         }
     }
@@ -242,8 +223,7 @@ pub enum Wish {
     Heartbeat(Arc<ServiceSpec>),
     /// Not to be vouched for: a check of the service of this id has failed.
     Unhealthy(String),
-    /// Not to be registered; [`Fact::Withdrawn`] answers, unless another wish
-    /// for the same service comes first.
+    /// Not to be registered; [`Message::Withdrawn`] answers.
     Withdraw(String),
 }
 
@@ -263,7 +243,7 @@ pub enum Action {
     ConfigureLogging(LoggingSpec),
     /// Bring the catalog to what is wanted.
     Discover(Wish),
-    /// Observe a service; [`Fact::Watched`] answers whenever it changes.
+    /// Observe a service; [`Message::Watched`] answers whenever it changes.
     Watch(WatchId, Arc<WatchSpec>),
     /// Observe it no longer.
     Unwatch(WatchId),

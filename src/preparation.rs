@@ -9,20 +9,20 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
 use crate::config::{self, Config, ConsulSpec, Errors, Host, TelemetrySpec};
 use crate::control::server::{self, Control};
-use crate::discovery::{Discovery, RequestCounts};
+use crate::discovery::Discovery;
 use crate::environment::Environment;
 use crate::logging::Log;
 use crate::message::Message;
-use crate::telemetry::metrics::Requests;
+use crate::telemetry::metrics::{ConsulRequests, Requests};
 use crate::telemetry::server::{self as telemetry, Outside, Telemetry};
 
 /// A configuration and what was opened for it.
+#[derive(Debug)]
 pub struct Prepared {
     /// The configuration.
     pub config: Box<Config>,
@@ -31,8 +31,8 @@ pub struct Prepared {
     /// The telemetry server, or that there is to be none, if it is not to stay
     /// as it is.
     pub telemetry: Option<Option<Telemetry>>,
-    /// The discovery backend, or that there is to be none, if it is not to stay
-    /// the one it is.
+    /// Service discovery, or that there is to be none, if it is not to stay as
+    /// it is.
     pub discovery: Option<Option<Discovery>>,
 }
 
@@ -43,7 +43,7 @@ pub struct Current {
     pub socket: Option<PathBuf>,
     /// Where telemetry listens.
     pub telemetry: Option<SocketAddr>,
-    /// The discovery backend.
+    /// The backend of service discovery.
     pub consul: Option<ConsulSpec>,
 }
 
@@ -54,8 +54,8 @@ pub struct Common {
     pub inbox: Sender<Message>,
     /// Where answers of the control plane are counted.
     pub requests: Requests,
-    /// Where requests to the discovery backend are counted.
-    pub consul_requests: Arc<RequestCounts>,
+    /// Where requests to Consul are counted.
+    pub consul_requests: ConsulRequests,
 }
 
 /// Why a configuration cannot be run.
@@ -69,7 +69,7 @@ pub enum Error {
     Control(server::StartError),
     /// Telemetry cannot listen.
     Telemetry(telemetry::StartError),
-    /// There is no thread for the discovery backend.
+    /// Service discovery cannot run.
     Discovery(io::Error),
 }
 
@@ -85,7 +85,9 @@ impl fmt::Display for Error {
             }
             Self::Control(error) => error.fmt(f),
             Self::Telemetry(error) => error.fmt(f),
-            Self::Discovery(error) => write!(f, "cannot start a thread for consul: {error}"),
+            Self::Discovery(error) => {
+                write!(f, "cannot start a thread for service discovery: {error}")
+            }
         }
     }
 }
@@ -130,11 +132,14 @@ pub fn open(
     let discovery = if config.consul == current.consul {
         None
     } else {
-        let discovery = config
-            .consul
-            .as_ref()
-            .map(|consul| discover(consul, common));
-        Some(discovery.transpose().map_err(Error::Discovery)?)
+        let Common {
+            inbox,
+            consul_requests,
+            ..
+        } = common;
+        let consul = config.consul.as_ref();
+        let started = consul.map(|spec| Discovery::start(spec, consul_requests, inbox));
+        Some(started.transpose().map_err(Error::Discovery)?)
     };
     Ok(Prepared {
         config,
@@ -144,25 +149,15 @@ pub fn open(
     })
 }
 
-fn discover(consul: &ConsulSpec, common: &Common) -> io::Result<Discovery> {
-    let inbox = common.inbox.clone();
-    let notify = move |fact| {
-        let _gone = inbox.send(Message::Discovery(fact));
-    };
-    Discovery::start(
-        consul,
-        Arc::clone(&common.consul_requests),
-        Arc::new(notify),
-    )
-}
-
 /// Where telemetry listens.
 pub fn address(telemetry: &TelemetrySpec) -> SocketAddr {
     SocketAddr::new(telemetry.address, telemetry.port)
 }
 
 fn listen(socket: &Path, common: &Common) -> Result<Control, server::StartError> {
-    let (inbox, requests) = (common.inbox.clone(), common.requests.clone());
+    let Common {
+        inbox, requests, ..
+    } = common.clone();
     let deliver = move |message| {
         // Once the loop has ended, the asker finds out by the missing answer.
         let _gone = inbox.send(message);

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
@@ -15,7 +14,7 @@ use crate::preparation::{self, Common, Current, load, open};
 use crate::process::{children, descriptors};
 use crate::signals;
 use crate::supervisor::Identity;
-use crate::telemetry::metrics::Requests;
+use crate::telemetry::metrics::{ConsulRequests, Requests};
 
 /// How long the last answers and log lines may take to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
@@ -64,15 +63,17 @@ pub fn supervise(path: &Path) -> Result<(), Error> {
     let common = Common {
         inbox: sender.clone(),
         requests: Requests::default(),
-        consul_requests: Arc::default(),
+        consul_requests: ConsulRequests::default(),
     };
     let prepared = open(config, &Current::default(), &common, &log).map_err(Error::Preparation)?;
 
     let requests = common.requests.clone();
+    let consul_requests = common.consul_requests.clone();
     let identity = Identity {
         pid: std::process::id(),
         environment,
         requests,
+        consul_requests,
     };
     let mut main_loop = MainLoop::new(path, prepared, common, identity, inbox, log.clone());
     main_loop.run();

@@ -214,7 +214,7 @@ fn everything_happens(metrics: &mut Metrics) {
     values.health_known("app", Some(true));
     values.check_ended("app", Duration::from_millis(20));
     values.reload_ended(true);
-    values.consul_answered(ConsulOp::Heartbeat, true);
+    values.consul.answered(ConsulOp::Heartbeat, true);
     values.turn_ended(Duration::from_micros(30));
 }
 

@@ -22,12 +22,7 @@ const LONGEST_CODE: usize = 400;
 const LAYERS: &[&[&str]] = &[
     &["environment", "event", "tls", "unix_socket"],
     &["config", "http"],
-    &[
-        "control::api",
-        "discovery::fact",
-        "telemetry::metrics",
-        "telemetry::status",
-    ],
+    &["control::api", "telemetry::metrics", "telemetry::status"],
     &["telemetry::question"],
     &["message", "cli"],
     &["logging"],

@@ -6,7 +6,6 @@
 use std::any::Any;
 use std::io::{self, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -17,11 +16,11 @@ use ureq::unversioned::transport::TcpConnector;
 use ureq::{Agent, Body, Error, Timeout};
 
 use super::reconcile::{Call, Outcome};
-use super::requests::{Ending, Op, RequestCounts};
 use super::resolve::Names;
 use super::wire::{HealthEntry, PASSING, Registered, Registration, escape, health_path};
 use crate::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
 use crate::message::Instance;
+use crate::telemetry::metrics::{ConsulOp, ConsulRequests};
 use crate::tls::Tls;
 
 /// From the name to an open connection, TLS included.
@@ -65,7 +64,7 @@ pub(super) struct Client {
     names: Names,
     base: String,
     token: Option<String>,
-    counts: Arc<RequestCounts>,
+    requests: ConsulRequests,
 }
 
 /// The instances of a service, and where in its history they belong.
@@ -78,7 +77,7 @@ pub(super) struct Health {
 
 impl Client {
     /// A client for the agent that `spec` names; connects when it is used.
-    pub(super) fn new(spec: &ConsulSpec, counts: Arc<RequestCounts>) -> Self {
+    pub(super) fn new(spec: &ConsulSpec, requests: ConsulRequests) -> Self {
         let names = Names::default();
         let scheme = if spec.tls.is_some() { "https" } else { "http" };
         Self {
@@ -86,7 +85,7 @@ impl Client {
             names,
             base: format!("{scheme}://{}", spec.address),
             token: spec.token.clone(),
-            counts,
+            requests,
         }
     }
 
@@ -99,10 +98,10 @@ impl Client {
     /// there was no answer.
     pub(super) fn perform(&self, call: &Call) -> (Outcome, Option<String>) {
         let (op, result) = match call {
-            Call::Register(spec, status) => (Op::Register, self.register(spec, *status)),
-            Call::Deregister(id) => (Op::Deregister, self.deregister(id)),
-            Call::Heartbeat(spec) => (Op::Heartbeat, self.heartbeat(spec)),
-            Call::Verify(spec) => (Op::Verify, self.verify(spec)),
+            Call::Register(spec, status) => (ConsulOp::Register, self.register(spec, *status)),
+            Call::Deregister(id) => (ConsulOp::Deregister, self.deregister(id)),
+            Call::Heartbeat(spec) => (ConsulOp::Heartbeat, self.heartbeat(spec)),
+            Call::Verify(spec) => (ConsulOp::Verify, self.verify(spec)),
         };
         let (outcome, why) = match result {
             Ok(outcome) => (outcome, None),
@@ -112,15 +111,7 @@ impl Client {
             Err(Failure::Refused(status, text)) => (Outcome::Refused(status, text), None),
             Err(Failure::Unreachable(why)) => (Outcome::Unreachable, Some(why)),
         };
-        self.counts.count(
-            op,
-            match outcome {
-                Outcome::Done => Ending::Ok,
-                Outcome::Unknown | Outcome::Differs => Ending::Missing,
-                Outcome::Refused(..) => Ending::Refused,
-                Outcome::Unreachable => Ending::Failed,
-            },
-        );
+        self.requests.answered(op, succeeded(op, &outcome));
         (outcome, why)
     }
 
@@ -161,12 +152,7 @@ impl Client {
             // Consul adds up to a sixteenth to the time it was told to wait.
             blocking.map_or(ANSWER, |(_, wait)| ANSWER + wait + wait / 16),
         );
-        let ending = match &result {
-            Ok(_) => Ending::Ok,
-            Err(Failure::Refused(..)) => Ending::Refused,
-            Err(Failure::Unreachable(_)) => Ending::Failed,
-        };
-        self.counts.count(Op::Watch, ending);
+        self.requests.answered(ConsulOp::Watch, result.is_ok());
         let (entries, headers) = result?;
         let mut instances: Vec<_> = entries.into_iter().flatten().map(Instance::from).collect();
         instances.sort_unstable();
@@ -245,6 +231,16 @@ impl Client {
             self.names.forget();
         }
         result
+    }
+}
+
+/// Whether an answer was of use. That there is no such service is one, unless it
+/// was to take a heartbeat.
+fn succeeded(op: ConsulOp, outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Done | Outcome::Differs => true,
+        Outcome::Unknown => op != ConsulOp::Heartbeat,
+        Outcome::Refused(..) | Outcome::Unreachable => false,
     }
 }
 
@@ -403,7 +399,7 @@ mod tests {
             tls: None,
             token: token.map(str::to_owned),
         };
-        Client::new(&spec, Arc::default())
+        Client::new(&spec, ConsulRequests::default())
     }
 
     #[test]

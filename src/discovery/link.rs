@@ -10,13 +10,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{debug, info, warn};
 
-use super::Notify;
-use crate::message::Fact;
+use crossbeam_channel::Sender;
+
+use crate::message::Message;
 
 /// The shared view.
 pub(super) struct Link {
     address: String,
-    notify: Notify,
+    inbox: Sender<Message>,
     state: Mutex<State>,
 }
 
@@ -33,12 +34,17 @@ struct State {
 }
 
 impl Link {
-    pub(super) fn new(address: &str, notify: Notify) -> Arc<Self> {
+    pub(super) fn new(address: &str, inbox: Sender<Message>) -> Arc<Self> {
         Arc::new(Self {
             address: address.to_owned(),
-            notify,
+            inbox,
             state: Mutex::default(),
         })
+    }
+
+    fn tell(&self, result: Result<(), String>) {
+        // Without an event loop nobody wants to know.
+        let _gone = self.inbox.send(Message::Reachable(result));
     }
 
     /// Takes part from now on, under a name for the log.
@@ -78,7 +84,7 @@ impl Party {
                 "cannot reach consul at {} for {name}: {why}; trying again",
                 link.address
             );
-            (link.notify)(Fact::Reachable(Err(why.to_owned())));
+            link.tell(Err(why.to_owned()));
         }
     }
 
@@ -89,7 +95,7 @@ impl Party {
         state.failing.remove(&self.number);
         if state.failing.is_empty() && std::mem::take(&mut state.is_out) {
             info!("consul at {} can be reached again", link.address);
-            (link.notify)(Fact::Reachable(Ok(())));
+            link.tell(Ok(()));
         }
     }
 }
@@ -108,53 +114,54 @@ impl Drop for Party {
 
 #[cfg(test)]
 mod tests {
+    use crossbeam_channel::{Receiver, unbounded};
+
     use super::*;
 
-    fn link() -> (Arc<Link>, Arc<Mutex<Vec<bool>>>) {
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let sink = Arc::clone(&seen);
-        let notify: Notify = Arc::new(move |fact| {
-            if let (Fact::Reachable(result), Ok(mut seen)) = (fact, sink.lock()) {
-                seen.push(result.is_ok());
-            }
-        });
-        (Link::new("127.0.0.1:8500", notify), seen)
+    fn link() -> (Arc<Link>, Receiver<Message>) {
+        let (inbox, told) = unbounded();
+        (Link::new("127.0.0.1:8500", inbox), told)
     }
 
-    fn facts(seen: &Mutex<Vec<bool>>) -> Vec<bool> {
-        seen.lock()
-            .map(|mut seen| seen.drain(..).collect())
-            .unwrap_or_default()
+    /// What was told since the last look.
+    fn told(inbox: &Receiver<Message>) -> Vec<bool> {
+        let messages = inbox.try_iter();
+        messages
+            .filter_map(|message| match message {
+                Message::Reachable(result) => Some(result.is_ok()),
+                _ => None,
+            })
+            .collect()
     }
 
     #[test]
     fn an_outage_is_told_once_when_it_begins_and_once_when_all_are_back() {
-        let (link, seen) = link();
+        let (link, inbox) = link();
         let services = link.join("services".to_owned());
         let watch = link.join("watch db".to_owned());
         services.works();
-        assert_eq!(facts(&seen), [true; 0], "nothing to tell while all is well");
+        assert_eq!(told(&inbox), [true; 0], "nothing to tell while all is well");
         services.failed("refused");
         services.failed("refused");
         watch.failed("refused");
-        assert_eq!(facts(&seen), [false]);
+        assert_eq!(told(&inbox), [false]);
         services.works();
         services.works();
-        assert_eq!(facts(&seen), [true; 0], "the watch is still cut off");
+        assert_eq!(told(&inbox), [true; 0], "the watch is still cut off");
         watch.works();
-        assert_eq!(facts(&seen), [true]);
+        assert_eq!(told(&inbox), [true]);
     }
 
     #[test]
     fn who_leaves_ends_no_outage_but_does_not_keep_it_up_either() {
-        let (link, seen) = link();
+        let (link, inbox) = link();
         let services = link.join("services".to_owned());
         let watch = link.join("watch db".to_owned());
         watch.failed("refused");
-        assert_eq!(facts(&seen), [false]);
+        assert_eq!(told(&inbox), [false]);
         drop(watch);
-        assert_eq!(facts(&seen), [true; 0]);
+        assert_eq!(told(&inbox), [true; 0]);
         services.works();
-        assert_eq!(facts(&seen), [true]);
+        assert_eq!(told(&inbox), [true]);
     }
 }

@@ -4,7 +4,7 @@
 //! The event loop says what it wants and goes on; nothing here makes it wait.
 //! For each service there is a wanted state and a known one, and a thread that
 //! brings the second to the first, however often that takes. Each watch has a
-//! thread of its own. What they find out comes back as [`Fact`]s.
+//! thread of its own. What they find out is told to the event loop.
 //!
 //! Stopping never waits either: a request that is under way is interrupted, and
 //! its thread ends on its own.
@@ -13,7 +13,6 @@ mod backoff;
 mod consul;
 mod link;
 mod reconcile;
-mod requests;
 mod resolve;
 #[cfg(feature = "tls")]
 mod secure;
@@ -21,28 +20,28 @@ mod services;
 mod watch;
 mod wire;
 
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::Builder;
+use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded, unbounded};
+use log::error;
 use ureq::Agent;
 
 use self::consul::Client;
 use self::link::Link;
-pub use self::requests::{Ending, Op, RequestCounts};
 use self::services::{Order, Services};
 use self::watch::Watcher;
 use crate::config::{ConsulSpec, WatchSpec};
-use crate::message::{Fact, WatchId, Wish};
+use crate::message::{Message, WatchId, Wish};
+use crate::telemetry::metrics::ConsulRequests;
 
 /// Room for a name lookup through the C library and a TLS handshake.
 const STACK: usize = 256 * 1024;
-
-/// Where facts go; called by the discovery threads, and must not block.
-pub type Notify = Arc<dyn Fn(Fact) + Send + Sync>;
 
 /// The event loop's handle to everything that talks to one Consul.
 ///
@@ -50,53 +49,105 @@ pub type Notify = Arc<dyn Fn(Fact) + Send + Sync>;
 /// what is registered; see [`retire`](Self::retire).
 pub struct Discovery {
     spec: ConsulSpec,
-    counts: Arc<RequestCounts>,
-    notify: Notify,
+    requests: ConsulRequests,
+    inbox: Sender<Message>,
     link: Arc<Link>,
     orders: Sender<Order>,
     services: Stop,
+    watches: BTreeMap<WatchId, Watch>,
+}
+
+impl fmt::Debug for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovery")
+            .field("spec", &self.spec)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Discovery {
-    /// Starts the thread that looks after the services.
+    /// Starts the thread that looks after the services; it connects when there
+    /// is something to ask. Facts go to `inbox`.
     ///
     /// # Errors
     /// No thread to be had.
     pub fn start(
         spec: &ConsulSpec,
-        counts: Arc<RequestCounts>,
-        notify: Notify,
+        requests: &ConsulRequests,
+        inbox: &Sender<Message>,
     ) -> io::Result<Self> {
-        let client = Client::new(spec, Arc::clone(&counts));
-        let link = Link::new(&spec.address, Arc::clone(&notify));
-        let (orders, inbox) = unbounded();
+        let client = Client::new(spec, requests.clone());
+        let link = Link::new(&spec.address, inbox.clone());
+        let (orders, new_orders) = unbounded();
         let services = Stop::of(&client);
         let thread = Services {
             client,
             party: link.join("the services".to_owned()),
-            notify: Arc::clone(&notify),
-            inbox,
+            loop_inbox: inbox.clone(),
+            inbox: new_orders,
             is_stopped: Arc::clone(&services.is_stopped),
         };
-        spawn("consul", "consul", &notify, move || thread.run())?;
+        spawn("consul", "consul", inbox, move || thread.run())?;
         Ok(Self {
             spec: spec.clone(),
-            counts,
-            notify,
+            requests: requests.clone(),
+            inbox: inbox.clone(),
             link,
             orders,
             services,
+            watches: BTreeMap::new(),
         })
     }
 
-    /// Moves the catalog towards a wish, however often it takes. Never waits.
+    /// Brings the catalog to what is wanted. [`Message::Withdrawn`] answers a
+    /// withdrawal, unless another wish for the same service comes first.
     pub fn wish(&self, wish: Wish) {
         self.order(Order::Wish(wish));
     }
 
     fn order(&self, order: Order) {
-        // A thread that has ended has said so (`Fact::Ended`).
+        // A thread that has ended has said so.
         let _ended = self.orders.send(order);
+    }
+
+    /// Observes a service; [`Message::Watched`] answers whenever it changes.
+    pub fn watch(&mut self, id: WatchId, spec: Arc<WatchSpec>) {
+        let name = format!("watch \"{}\"", spec.name);
+        match self.start_watch(id, spec, name.clone()) {
+            Ok(watch) => {
+                self.watches.insert(id, watch);
+            }
+            Err(cause) => {
+                error!("cannot start a thread for {name}: {cause}");
+                let _gone = self.inbox.send(Message::WorkerEnded("watch"));
+            }
+        }
+    }
+
+    fn start_watch(&self, id: WatchId, spec: Arc<WatchSpec>, name: String) -> io::Result<Watch> {
+        let client = Client::new(&self.spec, self.requests.clone());
+        let (open, stopped) = bounded(0);
+        let stop = Stop::of(&client);
+        let thread = format!("watch {}", spec.name);
+        let watcher = Watcher {
+            spec,
+            id,
+            client,
+            party: self.link.join(name),
+            inbox: self.inbox.clone(),
+            is_stopped: Arc::clone(&stop.is_stopped),
+            stopped,
+        };
+        spawn(&thread, "watch", &self.inbox, move || watcher.run())?;
+        Ok(Watch {
+            _stop: stop,
+            _open: open,
+        })
+    }
+
+    /// Observes it no longer.
+    pub fn unwatch(&mut self, id: WatchId) {
+        self.watches.remove(&id);
     }
 
     /// Withdraws every service and ends when that is done, or after `within` at
@@ -105,40 +156,11 @@ impl Discovery {
         self.order(Order::Retire(Instant::now() + within));
         self.services.agent = None;
     }
-
-    /// Watches a service until the returned handle is dropped. Answers carry the
-    /// id, so that those of a watch that has ended can be told apart.
-    ///
-    /// # Errors
-    /// No thread to be had.
-    pub fn watch(&self, id: WatchId, spec: &Arc<WatchSpec>) -> io::Result<Watch> {
-        let client = Client::new(&self.spec, Arc::clone(&self.counts));
-        let (open, stopped) = bounded(0);
-        let stop = Stop::of(&client);
-        let watcher = Watcher {
-            spec: Arc::clone(spec),
-            id,
-            client,
-            party: self.link.join(format!("watch \"{}\"", spec.name)),
-            notify: Arc::clone(&self.notify),
-            is_stopped: Arc::clone(&stop.is_stopped),
-            stopped,
-        };
-        spawn(
-            &format!("watch {}", spec.name),
-            "watch",
-            &self.notify,
-            move || watcher.run(),
-        )?;
-        Ok(Watch {
-            _stop: stop,
-            _open: open,
-        })
-    }
 }
 
-/// A running watch; dropping it ends it without waiting.
-pub struct Watch {
+/// A running watch; dropping it ends it without waiting. The request first, then
+/// the pause: the thread is in one of them.
+struct Watch {
     _stop: Stop,
     _open: Sender<()>,
 }
@@ -171,13 +193,13 @@ impl Drop for Stop {
 /// Tells if a thread ends by a panic, which nobody asked for.
 struct Guard {
     name: &'static str,
-    notify: Notify,
+    inbox: Sender<Message>,
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            (self.notify)(Fact::Ended(self.name));
+        if thread::panicking() {
+            let _gone = self.inbox.send(Message::WorkerEnded(self.name));
         }
     }
 }
@@ -185,12 +207,12 @@ impl Drop for Guard {
 fn spawn(
     thread: &str,
     name: &'static str,
-    notify: &Notify,
+    inbox: &Sender<Message>,
     run: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
     let guard = Guard {
         name,
-        notify: Arc::clone(notify),
+        inbox: inbox.clone(),
     };
     Builder::new()
         .name(thread.to_owned())

@@ -8,14 +8,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError, never};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, never};
 use log::log;
 
-use super::Notify;
 use super::consul::Client;
 use super::link::Party;
 use super::reconcile::{Call, Effect, Next, Reconciler};
-use crate::message::{Fact, Wish};
+use crate::message::{Message, Wish};
 
 /// What the thread is told.
 pub(super) enum Order {
@@ -32,7 +31,7 @@ pub(super) struct Services {
     /// Where outages are told.
     pub(super) party: Party,
     /// Where facts are told.
-    pub(super) notify: Notify,
+    pub(super) loop_inbox: Sender<Message>,
     /// Closed when the thread is to end at once.
     pub(super) inbox: Receiver<Order>,
     /// Set before the client is interrupted.
@@ -120,11 +119,9 @@ impl Services {
         for effect in effects {
             match effect {
                 Effect::Log(level, line) => log!(level, "{line}"),
-                Effect::Withdrawn(service, is_confirmed) => {
-                    (self.notify)(Fact::Withdrawn {
-                        service,
-                        is_confirmed,
-                    });
+                Effect::Withdrawn(id, is_confirmed) => {
+                    // Without an event loop nobody waits for it.
+                    let _gone = self.loop_inbox.send(Message::Withdrawn(id, is_confirmed));
                 }
             }
         }

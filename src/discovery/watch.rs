@@ -9,15 +9,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log::{info, warn};
 
-use super::Notify;
 use super::backoff::Backoff;
 use super::consul::{Client, Failure, Health};
 use super::link::Party;
 use crate::config::WatchSpec;
-use crate::message::{Fact, Instance, WatchId};
+use crate::message::{Instance, Message, WatchId};
 
 /// The shortest time from one query to the next.
 const SPACING: Duration = Duration::from_millis(20);
@@ -94,14 +93,14 @@ impl Pace {
 pub(super) struct Watcher {
     /// What is watched.
     pub(super) spec: Arc<WatchSpec>,
-    /// Whom the answers belong to.
+    /// Whose answers these are.
     pub(super) id: WatchId,
     /// A client of its own, so that it can be stopped alone.
     pub(super) client: Client,
     /// Where outages are told.
     pub(super) party: Party,
     /// Where answers are told.
-    pub(super) notify: Notify,
+    pub(super) inbox: Sender<Message>,
     /// Set before the client is interrupted.
     pub(super) is_stopped: Arc<AtomicBool>,
     /// Closed in order to end a pause.
@@ -144,10 +143,8 @@ impl Watcher {
     }
 
     fn tell(&self, instances: Vec<Instance>) {
-        (self.notify)(Fact::Watched {
-            watch: self.id,
-            instances,
-        });
+        // Without an event loop nobody wants to know.
+        let _gone = self.inbox.send(Message::Watched(self.id, instances));
     }
 
     fn accepted(&self, refused: &mut Option<u16>) {

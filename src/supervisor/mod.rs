@@ -38,8 +38,8 @@ use log::Level;
 use crate::config::Config;
 use crate::environment::Environment;
 use crate::event::{Code, Event};
-use crate::message::{Action, ExecId, Fact, Message, Signal};
-use crate::telemetry::metrics::Requests;
+use crate::message::{Action, ExecId, Message, Signal};
+use crate::telemetry::metrics::{ConsulRequests, Requests};
 use effects::{Effects, Phase};
 use index::Index;
 use job::Job;
@@ -61,6 +61,8 @@ pub struct Identity {
     pub environment: Environment,
     /// Where answers of the control plane are counted.
     pub requests: Requests,
+    /// Where requests to Consul are counted.
+    pub consul_requests: ConsulRequests,
 }
 
 /// The state machine.
@@ -93,6 +95,7 @@ impl Supervisor {
         let mut fx = Effects::new(now, config.stop_timeout);
         fx.metrics.configure(&config);
         fx.metrics.built_in.requests = identity.requests.clone();
+        fx.metrics.built_in.consul = identity.consul_requests.clone();
         let advertised_ips = config.advertised_ips();
         let jobs = std::mem::take(&mut config.jobs);
         let mut supervisor = Self {
@@ -135,7 +138,9 @@ impl Supervisor {
             Message::Request(request, reply_to) => self.on_request(request, reply_to),
             Message::Question(question, to) => self.on_question(question, to),
             Message::ConfigLoaded(result) => self.on_config_loaded(result),
-            Message::Discovery(fact) => self.on_fact(fact),
+            Message::Withdrawn(service, _) => self.on_withdrawn(&service),
+            Message::Watched(watch, instances) => self.did_watch(watch, instances),
+            Message::Reachable(_) => {}
             Message::WorkerEnded(name) => self.on_worker_ended(name),
         }
         self.drain();
@@ -183,16 +188,6 @@ impl Supervisor {
             Timer::Withdrawal => self.did_withdraw(),
             Timer::Shutdown => self.on_shutdown_timeout(),
             Timer::GiveUp => self.give_up(),
-        }
-    }
-
-    fn on_fact(&mut self, fact: Fact) {
-        match fact {
-            Fact::Withdrawn { service, .. } => self.on_withdrawn(&service),
-            Fact::Watched { watch, instances } => self.did_watch(watch, instances),
-            // Said in the log by discovery itself.
-            Fact::Reachable(_) => {}
-            Fact::Ended(name) => self.on_worker_ended(name),
         }
     }
 

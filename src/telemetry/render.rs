@@ -138,10 +138,10 @@ fn supervisor(to: &mut Exposition, values: &BuiltIn, log_lines_dropped: u64) {
     results(&mut begin(to, families::RELOADS), &[], values.reloads);
     begin(to, families::LOOP_TURN).histogram(&[], &values.turns);
     begin(to, families::LOG_LINES_DROPPED).number(&[], log_lines_dropped as f64);
-    if let Some(consul) = &values.consul {
+    if values.has_consul {
         let mut family = begin(to, families::CONSUL_REQUESTS);
-        for ((_, op), counts) in ConsulOp::NAMES.iter().zip(consul) {
-            results(&mut family, &[("op", op)], *counts);
+        for ((_, op), counts) in ConsulOp::NAMES.iter().zip(values.consul.counts()) {
+            results(&mut family, &[("op", op)], counts);
         }
     }
 }
@@ -228,7 +228,7 @@ mod tests {
         values.health_known("registered", Some(false));
         values.check_ended("app", Duration::from_millis(20));
         values.reload_ended(false);
-        values.consul_answered(ConsulOp::Heartbeat, true);
+        values.consul.answered(ConsulOp::Heartbeat, true);
         values.turn_ended(Duration::from_micros(30));
         metrics
     }

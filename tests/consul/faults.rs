@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::WatchSpec;
-use containerpilot::message::Wish;
 
 use crate::fake::{Fake, Mood};
 use crate::log;
@@ -123,15 +122,15 @@ fn nonsense_half_an_answer_and_too_much_of_one_change_no_watch() {
         (Mood::Garbage, "the answer is not HTTP"),
     ] {
         let fake = Fake::start(mood);
-        let world = World::at(&fake.http());
-        let _watch = world.watch("faulty");
+        let mut world = World::at(&fake.http());
+        world.watch("faulty");
         let why = world.facts.reachable().unwrap_err();
         assert!(why.contains(reason), "{mood:?}: {why}");
         if mood == Mood::Endless {
             let taken = fake.taken();
             assert!(taken < 16_000_000, "{taken} bytes were taken in");
         }
-        assert_eq!(world.facts.rest(), [], "{mood:?} is no answer");
+        world.facts.assert_no_more();
         fake.set(Mood::Well);
         assert_eq!(world.facts.reachable(), Ok(()), "{mood:?}");
         assert_eq!(world.facts.instances(), [], "{mood:?}");
@@ -150,13 +149,12 @@ fn an_endless_answer_to_a_heartbeat_is_cut_off() {
 #[test]
 fn stopping_does_not_wait_for_a_silent_server() {
     let fake = Fake::start(Mood::Silent);
-    let world = World::at(&fake.http());
-    let watching = world.watch("stuck");
+    let mut world = World::at(&fake.http());
+    world.watch("stuck");
     fake.wait_for("GET /v1/health/service/stuck");
     world.beat(&Arc::new(service("stuck")));
     fake.wait_for("PUT /v1/agent/service/register");
     let start = Instant::now();
-    drop(watching);
     let took = world.end();
     assert!(took < Duration::from_secs(1), "threads lived for {took:?}");
     assert!(start.elapsed() < Duration::from_secs(1));
@@ -171,7 +169,7 @@ fn withdrawing_from_a_server_known_to_be_silent_is_given_up_at_once() {
     world.beat(&app);
     assert!(world.facts.reachable().is_err());
     let start = Instant::now();
-    world.discovery.wish(Wish::Withdraw(app.id.clone()));
+    world.withdraw(&app);
     assert_eq!(world.facts.withdrawn(), (app.id.clone(), false));
     // A try that was under way may come to its end first.
     assert!(start.elapsed() < Duration::from_secs(6));
@@ -203,8 +201,8 @@ fn many_services_come_back_together() {
 #[test]
 fn a_server_that_does_not_block_is_asked_once_in_an_interval() {
     let fake = Fake::start(Mood::Well);
-    let world = World::at(&fake.http());
-    let _watch = world.watch_as(&WatchSpec {
+    let mut world = World::at(&fake.http());
+    world.watch_as(&WatchSpec {
         interval: Duration::from_secs(1),
         ..watch("hot")
     });
@@ -229,7 +227,7 @@ fn a_connection_that_the_server_closed_meanwhile_is_no_outage() {
         fake.wait_for("PUT /v1/agent/service/register ");
         fake.wait_for("closed");
     }
-    assert_eq!(world.facts.rest(), []);
+    world.facts.assert_no_more();
 }
 
 #[test]

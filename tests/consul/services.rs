@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::{InitialStatus, ServiceSpec};
-use containerpilot::message::Wish;
+use containerpilot::telemetry::metrics::ConsulOp;
 use serde_json::json;
 
 use crate::log;
@@ -210,7 +210,7 @@ fn withdrawing_is_confirmed_when_the_catalog_has_it() {
     }
     let start = Instant::now();
     for app in &apps {
-        world.discovery.wish(Wish::Withdraw(app.id.clone()));
+        world.withdraw(app);
     }
     for app in &apps {
         assert_eq!(world.facts.withdrawn(), (app.id.clone(), true));
@@ -231,7 +231,7 @@ fn a_heartbeat_after_a_withdrawal_registers_again() {
     for _ in 0..3 {
         world.beat(&app);
         agent.wait_for_status("maintained", Some("passing"));
-        world.discovery.wish(Wish::Withdraw(app.id.clone()));
+        world.withdraw(&app);
         assert!(world.facts.withdrawn().1);
         agent.wait_for_status("maintained", None);
     }
@@ -248,17 +248,15 @@ fn dropping_leaves_services_registered_and_retiring_does_not() {
     assert!(took < Duration::from_secs(1), "ended after {took:?}");
     agent.wait_for_status("left", Some("passing"));
 
-    let World {
-        discovery, facts, ..
-    } = World::at(&agent.http());
-    discovery.wish(Wish::Heartbeat(Arc::clone(&app)));
-    discovery.retire(Duration::from_secs(30));
-    facts.wait_for_end();
+    let world = World::at(&agent.http());
+    world.beat(&app);
+    world.discovery.retire(Duration::from_secs(30));
+    world.facts.wait_for_end();
     agent.wait_for_status("left", None);
 }
 
 #[test]
-fn every_request_is_counted_by_what_it_was_for_and_how_it_ended() {
+fn every_request_is_counted_by_what_it_was_for() {
     let Some(agent) = Agent::start() else { return };
     let world = World::at(&agent.http());
     let app = Arc::new(service("counted"));
@@ -270,16 +268,15 @@ fn every_request_is_counted_by_what_it_was_for_and_how_it_ended() {
     agent.wait_for_status("counted", None);
     world.beat(&app);
     agent.wait_for_status("counted", Some("passing"));
-    world.discovery.wish(Wish::Withdraw(app.id.clone()));
+    world.withdraw(&app);
     assert!(world.facts.withdrawn().1);
-    for (op, result, count) in [
-        ("register", "ok", 2),
-        ("verify", "ok", 1),
-        ("verify", "missing", 1),
-        ("heartbeat", "ok", 1),
-        ("deregister", "ok", 1),
+    for (op, count) in [
+        (ConsulOp::Register, 2),
+        (ConsulOp::Verify, 2),
+        (ConsulOp::Heartbeat, 1),
+        (ConsulOp::Deregister, 1),
     ] {
-        assert_eq!(world.requests(op, result), count, "{op} {result}");
+        assert_eq!(world.succeeded(op), count, "{op:?}");
     }
 }
 
@@ -300,15 +297,12 @@ fn an_agent_with_acls_is_told_why_once_and_works_with_a_token() {
     }
     let mut spec = crate::world::plain(&agent.http());
     spec.token = Some(token.to_owned());
-    let world = World::with(&spec);
-    let watching = world.watch("guarded");
+    let mut world = World::with(&spec);
+    world.watch("guarded");
     assert_eq!(world.facts.instances(), []);
     world.beat(&app);
-    assert_eq!(
-        world.facts.instances(),
-        [crate::world::instance("guarded-host", 80)]
-    );
-    drop(watching);
+    let expected = [crate::world::instance("guarded-host", 80)];
+    assert_eq!(world.facts.instances(), expected);
     let lines = log::wait_for("\"guarded-host\"", 2);
     assert_eq!(
         lines,

@@ -98,15 +98,14 @@ fn world(agent: &Agent, tls: &TlsSpec) -> World {
 
 #[track_caller]
 fn assert_works(agent: &Agent, name: &str, tls: &TlsSpec) {
-    let world = world(agent, tls);
-    let watching = world.watch(name);
+    let mut world = world(agent, tls);
+    world.watch(name);
     assert_eq!(world.facts.instances(), []);
     world.beat(&Arc::new(service(name)));
     assert_eq!(
         world.facts.instances(),
         [instance(&format!("{name}-host"), 80)]
     );
-    drop(watching);
     world.end();
 }
 

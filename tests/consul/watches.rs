@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::{ServiceSpec, WatchSpec};
-use containerpilot::message::{Fact, Instance, WatchId};
+use containerpilot::message::Instance;
 
 use crate::log;
 use crate::support::consul::Agent;
@@ -27,8 +27,8 @@ fn leave(agent: &Agent, id: &str) {
 #[test]
 fn the_first_answer_comes_at_once_and_every_change_exactly_once() {
     let Some(agent) = Agent::start() else { return };
-    let world = World::at(&agent.http());
-    let _watch = world.watch("db");
+    let mut world = World::at(&agent.http());
+    world.watch("db");
     assert_eq!(world.facts.instances(), []);
     enter(&agent, "db-2", "db", 2, "");
     assert_eq!(world.facts.instances(), [instance("db-2", 2)]);
@@ -46,14 +46,14 @@ fn the_first_answer_comes_at_once_and_every_change_exactly_once() {
     enter(&agent, "db-2", "db", 2, "\"tagged\"");
     leave(&agent, "db-2");
     assert_eq!(world.facts.instances(), []);
-    assert_eq!(world.facts.rest(), []);
+    world.facts.assert_no_more();
 }
 
 #[test]
 fn only_passing_instances_count() {
     let Some(agent) = Agent::start() else { return };
-    let world = World::at(&agent.http());
-    let _watch = world.watch("checked");
+    let mut world = World::at(&agent.http());
+    world.watch("checked");
     assert_eq!(world.facts.instances(), []);
     let app = Arc::new(ServiceSpec {
         ttl: Duration::from_secs(1),
@@ -70,8 +70,8 @@ fn only_passing_instances_count() {
 #[test]
 fn an_instance_without_an_address_is_at_its_node() {
     let Some(agent) = Agent::start() else { return };
-    let world = World::at(&agent.http());
-    let _watch = world.watch("bare");
+    let mut world = World::at(&agent.http());
+    world.watch("bare");
     assert_eq!(world.facts.instances(), []);
     agent.put(
         "/v1/agent/service/register",
@@ -87,7 +87,7 @@ fn an_instance_without_an_address_is_at_its_node() {
 #[test]
 fn a_tag_and_a_datacenter_narrow_it() {
     let Some(agent) = Agent::start() else { return };
-    let world = World::at(&agent.http());
+    let mut world = World::at(&agent.http());
     enter(&agent, "t-1", "tagged", 1, "\"a\",\"b\"");
     enter(&agent, "t-2", "tagged", 2, "\"a\"");
     let spec = |tag: &str, datacenter: &str| WatchSpec {
@@ -100,7 +100,7 @@ fn a_tag_and_a_datacenter_narrow_it() {
         ("b", vec![instance("t-1", 1)]),
         ("c", vec![]),
     ] {
-        let _watch = world.watch_as(&spec(tag, "dc1"));
+        world.watch_as(&spec(tag, "dc1"));
         assert_eq!(world.facts.instances(), expected, "{tag}");
     }
 }
@@ -108,7 +108,7 @@ fn a_tag_and_a_datacenter_narrow_it() {
 #[test]
 fn a_datacenter_that_does_not_exist_is_no_answer_and_said_once() {
     let Some(agent) = Agent::start() else { return };
-    let world = World::at(&agent.http());
+    let mut world = World::at(&agent.http());
     let spec = WatchSpec {
         interval: Duration::from_secs(1),
         datacenter: Some("mars".to_owned()),
@@ -118,8 +118,8 @@ fn a_datacenter_that_does_not_exist_is_no_answer_and_said_once() {
     for _ in 0..3 {
         agent.log().wait_for("No path to datacenter");
     }
-    drop(refused);
-    assert_eq!(world.facts.rest(), []);
+    world.discovery.unwatch(refused);
+    world.facts.assert_no_more();
     assert_eq!(
         log::about("\"marsian\""),
         ["WARN consul refuses watch \"marsian\": 500 No path to datacenter"]
@@ -129,8 +129,8 @@ fn a_datacenter_that_does_not_exist_is_no_answer_and_said_once() {
 #[test]
 fn a_change_is_told_within_100_ms() {
     let Some(agent) = Agent::start() else { return };
-    let world = World::at(&agent.http());
-    let _watch = world.watch("quick");
+    let mut world = World::at(&agent.http());
+    world.watch("quick");
     assert_eq!(world.facts.instances(), []);
     let mut delays: Vec<_> = (1..=20)
         .map(|port| {
@@ -150,9 +150,9 @@ fn an_outage_is_no_change() {
     let Some(mut agent) = Agent::start() else {
         return;
     };
-    let world = World::at(&agent.http());
+    let mut world = World::at(&agent.http());
     enter(&agent, "steady-1", "steady", 1, "");
-    let _watch = world.watch("steady");
+    world.watch("steady");
     assert_eq!(world.facts.instances(), [instance("steady-1", 1)]);
     agent.kill();
     assert!(world.facts.reachable().is_err());
@@ -166,9 +166,11 @@ fn an_outage_is_no_change() {
 #[test]
 fn fifty_watches_wait_instead_of_asking() {
     let Some(agent) = Agent::start() else { return };
-    let world = World::at(&agent.http());
-    let watches: Vec<_> = (0..50).map(|n| world.watch(&format!("idle{n}"))).collect();
-    for _ in &watches {
+    let mut world = World::at(&agent.http());
+    for n in 0..50 {
+        world.watch(&format!("idle{n}"));
+    }
+    for _ in 0..50 {
         assert_eq!(world.facts.instances(), []);
     }
     // Something that takes its time: a TTL of two seconds that runs out.
@@ -186,34 +188,26 @@ fn fifty_watches_wait_instead_of_asking() {
         answered <= 50 + 3 * 50,
         "{answered} requests in two seconds"
     );
-    assert_eq!(world.facts.rest(), []);
+    world.facts.assert_no_more();
 }
 
 #[test]
 fn stopping_a_watch_interrupts_its_query_and_no_other() {
     let Some(agent) = Agent::start() else { return };
-    let world = World::at(&agent.http());
+    let mut world = World::at(&agent.http());
     let stopped = world.watch("stopped");
     assert_eq!(world.facts.instances(), []);
-    let other = world
-        .discovery
-        .watch(WatchId(2), &Arc::new(watch("other")))
-        .unwrap();
+    let other = world.watch("other");
     assert_eq!(world.facts.instances(), []);
     let start = Instant::now();
-    drop(stopped);
+    world.discovery.unwatch(stopped);
     assert!(start.elapsed() < Duration::from_millis(100));
     enter(&agent, "stopped-1", "stopped", 1, "");
     enter(&agent, "other-1", "other", 1, "");
-    assert_eq!(
-        world.facts.next(),
-        Fact::Watched {
-            watch: WatchId(2),
-            instances: vec![instance("other-1", 1)]
-        }
-    );
-    drop(other);
-    assert_eq!(world.facts.rest(), []);
+    let expected = (other, vec![instance("other-1", 1)]);
+    assert_eq!(world.facts.watched(), expected);
+    world.discovery.unwatch(other);
+    world.facts.assert_no_more();
     let took = world.end();
     assert!(took < Duration::from_secs(1), "threads lived for {took:?}");
     assert_eq!(log::about(&agent.http()), [""; 0], "stopping is no outage");

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
-use containerpilot::discovery::{Discovery, RequestCounts, Watch};
-use containerpilot::message::{Fact, Instance, WatchId, Wish};
+use containerpilot::discovery::Discovery;
+use containerpilot::message::{Instance, Message, WatchId, Wish};
+use containerpilot::telemetry::metrics::{ConsulOp, ConsulRequests};
 use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use crate::log;
@@ -16,11 +17,12 @@ use crate::support::PATIENCE;
 pub(crate) struct World {
     pub(crate) discovery: Discovery,
     pub(crate) facts: Facts,
-    pub(crate) counts: Arc<RequestCounts>,
+    requests: ConsulRequests,
+    last_watch: u64,
 }
 
 /// Facts, in the order in which they were told.
-pub(crate) struct Facts(Receiver<Fact>);
+pub(crate) struct Facts(Receiver<Message>);
 
 /// Plain HTTP to an agent, without a token.
 pub(crate) fn plain(address: &str) -> ConsulSpec {
@@ -39,14 +41,13 @@ impl World {
 
     pub(crate) fn with(spec: &ConsulSpec) -> Self {
         log::collect();
-        let (sender, facts) = unbounded();
-        let counts = Arc::new(RequestCounts::default());
-        let notify = Arc::new(move |fact| sender.send(fact).unwrap_or_default());
-        let discovery = Discovery::start(spec, Arc::clone(&counts), notify).unwrap();
+        let (inbox, facts) = unbounded();
+        let requests = ConsulRequests::default();
         Self {
-            discovery,
+            discovery: Discovery::start(spec, &requests, &inbox).unwrap(),
             facts: Facts(facts),
-            counts,
+            requests,
+            last_watch: 0,
         }
     }
 
@@ -55,26 +56,28 @@ impl World {
     }
 
     pub(crate) fn register(&self, service: &Arc<ServiceSpec>, status: InitialStatus) {
-        self.discovery
-            .wish(Wish::Register(Arc::clone(service), status));
+        let wish = Wish::Register(Arc::clone(service), status);
+        self.discovery.wish(wish);
     }
 
-    /// Watches `name` as the only watch of the first configuration.
-    pub(crate) fn watch(&self, name: &str) -> Watch {
+    pub(crate) fn withdraw(&self, service: &ServiceSpec) {
+        self.discovery.wish(Wish::Withdraw(service.id.clone()));
+    }
+
+    pub(crate) fn watch(&mut self, name: &str) -> WatchId {
         self.watch_as(&watch(name))
     }
 
-    pub(crate) fn watch_as(&self, spec: &WatchSpec) -> Watch {
-        self.discovery
-            .watch(WatchId(1), &Arc::new(spec.clone()))
-            .unwrap()
+    pub(crate) fn watch_as(&mut self, spec: &WatchSpec) -> WatchId {
+        self.last_watch += 1;
+        let id = WatchId(self.last_watch);
+        self.discovery.watch(id, Arc::new(spec.clone()));
+        id
     }
 
-    /// How many requests of an operation ended so.
-    pub(crate) fn requests(&self, op: &str, result: &str) -> u64 {
-        let counts = self.counts.snapshot();
-        let found = counts.iter().find(|(o, r, _)| (*o, *r) == (op, result));
-        found.map_or(0, |(_, _, count)| *count)
+    /// How many requests of an operation succeeded.
+    pub(crate) fn succeeded(&self, op: ConsulOp) -> u64 {
+        self.requests.ended(op, true)
     }
 
     /// Ends everything and waits until no thread of it is left.
@@ -89,29 +92,31 @@ impl World {
 
 impl Facts {
     #[track_caller]
-    pub(crate) fn next(&self) -> Fact {
+    fn next(&self) -> Message {
         self.0.recv_timeout(PATIENCE).unwrap()
     }
 
     /// The next answer of a watch.
     #[track_caller]
-    pub(crate) fn instances(&self) -> Vec<Instance> {
+    pub(crate) fn watched(&self) -> (WatchId, Vec<Instance>) {
         loop {
-            if let Fact::Watched { instances, .. } = self.next() {
-                return instances;
+            if let Message::Watched(id, instances) = self.next() {
+                return (id, instances);
             }
         }
+    }
+
+    /// The instances in the next answer of a watch.
+    #[track_caller]
+    pub(crate) fn instances(&self) -> Vec<Instance> {
+        self.watched().1
     }
 
     /// The next answer to a withdrawal: which, and whether it is confirmed.
     #[track_caller]
     pub(crate) fn withdrawn(&self) -> (String, bool) {
         loop {
-            if let Fact::Withdrawn {
-                service,
-                is_confirmed,
-            } = self.next()
-            {
+            if let Message::Withdrawn(service, is_confirmed) = self.next() {
                 return (service, is_confirmed);
             }
         }
@@ -121,15 +126,17 @@ impl Facts {
     #[track_caller]
     pub(crate) fn reachable(&self) -> Result<(), String> {
         loop {
-            if let Fact::Reachable(result) = self.next() {
+            if let Message::Reachable(result) = self.next() {
                 return result;
             }
         }
     }
 
-    /// What was told and not read yet.
-    pub(crate) fn rest(&self) -> Vec<Fact> {
-        self.0.try_iter().collect()
+    /// Fails if anything was told that was not read yet.
+    #[track_caller]
+    pub(crate) fn assert_no_more(&self) {
+        let more: Vec<_> = self.0.try_iter().collect();
+        assert!(more.is_empty(), "{more:#?}");
     }
 
     /// Waits until nobody is left who could tell anything.

@@ -134,7 +134,7 @@ impl Reconciler {
         effects
     }
 
-    /// No service is wanted any more.
+    /// Wants no service to be registered.
     pub(super) fn withdraw_all(&mut self, now: Instant) -> Vec<Effect> {
         let mut effects = Vec::new();
         let ids: Vec<_> = self.services.keys().cloned().collect();

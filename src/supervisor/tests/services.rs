@@ -6,7 +6,7 @@ use super::sim::{Sim, config, job};
 use crate::config::{Config, InitialStatus, JobSpec, ServiceSpec, TelemetrySpec, WatchSpec};
 use crate::control::api::Request;
 use crate::event::Code;
-use crate::message::{Fact, Instance, Message, Signal, WatchId};
+use crate::message::{Instance, Message, Signal, WatchId};
 
 fn service(name: &str) -> ServiceSpec {
     ServiceSpec {
@@ -37,17 +37,6 @@ fn watching(jobs: Vec<JobSpec>) -> Config {
         datacenter: None,
     }];
     config
-}
-
-fn withdrawn(service: &str) -> Message {
-    Message::Discovery(Fact::Withdrawn {
-        service: service.to_owned(),
-        is_confirmed: true,
-    })
-}
-
-fn watched(watch: WatchId, instances: Vec<Instance>) -> Message {
-    Message::Discovery(Fact::Watched { watch, instances })
 }
 
 fn instance(id: &str) -> Instance {
@@ -120,9 +109,9 @@ fn shutdown_withdraws_every_service_before_anything_is_terminated() {
          1000 withdraw web-host
          1000 withdraw api-host",
     );
-    sim.send(withdrawn("web-host"));
+    sim.send(Message::Withdrawn("web-host".to_owned(), true));
     sim.expect("");
-    sim.send(withdrawn("api-host"));
+    sim.send(Message::Withdrawn("api-host".to_owned(), true));
     assert_eq!(sim.take_record()[0], "1000 event {Shutdown, global}");
     sim.expect_done();
 }
@@ -243,7 +232,7 @@ fn any_change_of_a_watch_is_changed_and_then_healthy_or_unhealthy() {
     sim.take_record();
     let watch = WatchId(1);
     let mut answer = |instances: &[Instance]| {
-        sim.send(watched(watch, instances.to_vec()));
+        sim.send(Message::Watched(watch, instances.to_vec()));
         sim.take_record().join("; ")
     };
     assert_eq!(answer(&[]), "0 event {StatusUnhealthy, watch.db}");
@@ -256,7 +245,7 @@ fn any_change_of_a_watch_is_changed_and_then_healthy_or_unhealthy() {
         answer(&[]),
         "0 event {StatusChanged, watch.db}; 0 event {StatusUnhealthy, watch.db}"
     );
-    sim.send(watched(WatchId(9), vec![instance("x")]));
+    sim.send(Message::Watched(WatchId(9), vec![instance("x")]));
     sim.expect("");
 }
 
@@ -267,7 +256,7 @@ fn a_first_answer_with_instances_is_a_change() {
         job("on-change").each(Code::Changed, "watch.db"),
     ]));
     sim.take_record();
-    sim.send(watched(WatchId(1), vec![instance("a")]));
+    sim.send(Message::Watched(WatchId(1), vec![instance("a")]));
     sim.expect(
         "0 event {StatusChanged, watch.db}
          0 event {StatusHealthy, watch.db}
@@ -278,7 +267,7 @@ fn a_first_answer_with_instances_is_a_change() {
 #[test]
 fn an_unchanged_watch_goes_on_over_a_reload() {
     let mut sim = Sim::with_config(watching(vec![job("app")]));
-    sim.send(watched(WatchId(1), vec![instance("a")]));
+    sim.send(Message::Watched(WatchId(1), vec![instance("a")]));
     sim.take_record();
     sim.reload_to(watching(vec![
         job("app"),

@@ -18,7 +18,7 @@ use crate::message::{
 };
 use crate::supervisor::effects::Phase;
 use crate::supervisor::{Identity, Supervisor};
-use crate::telemetry::metrics::Requests;
+use crate::telemetry::metrics::{ConsulRequests, Requests};
 
 /// A job that runs `NAME` once, at startup.
 pub(super) fn job(name: &str) -> JobSpec {
@@ -171,6 +171,7 @@ impl Sim {
         let requests = Requests::default();
         let identity = Identity {
             requests,
+            consul_requests: ConsulRequests::default(),
             pid: 1,
             environment,
         };

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::consul::ConsulRequests;
 use super::histogram::{DEFAULT_BOUNDS, Histogram};
 use super::requests::Requests;
 use super::sorted::Sorted;
@@ -21,29 +22,6 @@ const TURN_BOUNDS: &[f64] = &[0.000_01, 0.000_1, 0.001, 0.01, 0.05, 0.1, 0.5, 1.
 /// events of this source.
 const OWN_SERVICE: &str = "containerpilot";
 
-/// What was asked of the discovery backend.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ConsulOp {
-    /// To register a service.
-    Register,
-    /// To remove a service.
-    Deregister,
-    /// To take the result of a health check.
-    Heartbeat,
-    /// To tell the instances of a watched service.
-    Watch,
-}
-
-impl ConsulOp {
-    /// Every operation and its name in metrics, in the order of the type.
-    pub(in super::super) const NAMES: [(Self, &'static str); 4] = [
-        (Self::Register, "register"),
-        (Self::Deregister, "deregister"),
-        (Self::Heartbeat, "heartbeat"),
-        (Self::Watch, "watch"),
-    ];
-}
-
 /// How often something succeeded and how often it failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in super::super) struct Results {
@@ -52,7 +30,7 @@ pub(in super::super) struct Results {
 }
 
 impl Results {
-    fn count(&mut self, succeeded: bool) {
+    pub(super) fn count(&mut self, succeeded: bool) {
         if succeeded {
             self.success += 1;
         } else {
@@ -115,8 +93,10 @@ pub struct BuiltIn {
     pub(in super::super) instances: Sorted<Arc<str>, u64>,
     pub(in super::super) jobs: Sorted<Arc<str>, JobValues>,
     pub(in super::super) reloads: Results,
-    /// By [`ConsulOp`]; `None` without a discovery backend.
-    pub(in super::super) consul: Option<[Results; ConsulOp::NAMES.len()]>,
+    /// Whether there is a discovery backend.
+    pub(in super::super) has_consul: bool,
+    /// Requests to it; whoever makes them has a clone of this.
+    pub consul: ConsulRequests,
     pub(in super::super) turns: Histogram,
 }
 
@@ -128,7 +108,8 @@ impl Default for BuiltIn {
             instances: Sorted::default(),
             jobs: Sorted::default(),
             reloads: Results::default(),
-            consul: None,
+            has_consul: false,
+            consul: ConsulRequests::default(),
             turns: Histogram::new(TURN_BOUNDS),
         }
     }
@@ -155,11 +136,7 @@ impl BuiltIn {
         self.instances
             .retain(|name, _| subjects.watches.contains(name));
         self.events.retain(|event, _| subjects.emit(event));
-        if subjects.consul {
-            self.consul.get_or_insert_default();
-        } else {
-            self.consul = None;
-        }
+        self.has_consul = subjects.consul;
     }
 
     /// An event was published. Those of pushed metrics are not counted: they
@@ -241,14 +218,6 @@ impl BuiltIn {
         self.reloads.count(accepted);
     }
 
-    /// The discovery backend answered as wished, or not.
-    pub fn consul_answered(&mut self, op: ConsulOp, succeeded: bool) {
-        let results = self.consul.get_or_insert_default();
-        if let Some(results) = results.get_mut(op as usize) {
-            results.count(succeeded);
-        }
-    }
-
     /// A turn of the event loop took so long, waiting not included.
     pub fn turn_ended(&mut self, took: Duration) {
         self.turns.observe(took.as_secs_f64());
@@ -257,6 +226,7 @@ impl BuiltIn {
 
 #[cfg(test)]
 mod tests {
+    use super::super::ConsulOp;
     use super::*;
 
     fn subjects(jobs: &[&str], watches: &[&str]) -> Subjects {
@@ -323,7 +293,7 @@ mod tests {
         values.instances_seen(&"db".into(), 2);
         values.instances_seen(&"gone".into(), 1);
         values.run_asked("app", false);
-        values.consul_answered(ConsulOp::Watch, false);
+        values.consul.answered(ConsulOp::Watch, false);
 
         values.configure(&subjects(&["app", "new"], &["db"]));
 
@@ -353,12 +323,8 @@ mod tests {
             ["app", "new"]
         );
         assert_eq!(app(&values).starts, 1);
-        assert_eq!(
-            values
-                .consul
-                .map(|ops| ops[ConsulOp::Watch as usize].failure),
-            Some(1)
-        );
+        assert!(values.has_consul);
+        assert_eq!(values.consul.ended(ConsulOp::Watch, false), 1);
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! [`Snapshot`], plain data, and another thread renders it.
 
 mod built_in;
+mod consul;
 mod histogram;
 mod quantiles;
 mod requests;
@@ -16,8 +17,9 @@ use std::time::Instant;
 
 use crate::config::{Config, MetricKind, MetricSpec};
 
-pub use built_in::{BuiltIn, ConsulOp, Subjects};
+pub use built_in::{BuiltIn, Subjects};
 pub(super) use built_in::{JobValues, Results};
+pub use consul::{ConsulOp, ConsulRequests};
 pub use histogram::{DEFAULT_BOUNDS, Histogram};
 pub use requests::Requests;
 pub(super) use sorted::Sorted;
