@@ -199,6 +199,8 @@ fn imports(line: &str) -> Vec<String> {
         let end = path.find(|c| !is_path(c)).unwrap_or(path.len());
         modules.push(path[..end].trim_end_matches(':').to_owned());
     }
+    // What belongs to the crate itself, such as its version, is nobody's.
+    modules.retain(|module| !module.is_empty());
     modules
 }
 

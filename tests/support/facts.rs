@@ -4,7 +4,7 @@
 //! processes never mix, and the FIFO keeps the order in which they were written.
 
 use std::fs::{File, OpenOptions};
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::os::fd::{AsRawFd as _, RawFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -124,6 +124,31 @@ impl Facts {
     /// Everything read so far, for the report of a failure.
     pub(crate) fn seen(&self) -> &[String] {
         &self.seen
+    }
+}
+
+/// A FIFO at which processes wait (`read go <$GATE`) until the test lets one of
+/// them pass.
+#[derive(Debug)]
+pub(crate) struct Gate {
+    fifo: File,
+}
+
+impl Gate {
+    /// A gate at which nobody waits yet. It is open for reading too, so that
+    /// neither side ever waits for the other one to open it.
+    pub(crate) fn open(path: &Path) -> Self {
+        let fifo = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .unwrap();
+        Self { fifo }
+    }
+
+    /// Lets one process pass: one that waits, or the next one that comes.
+    pub(crate) fn release(&mut self) {
+        self.fifo.write_all(b"go\n").unwrap();
     }
 }
 

@@ -37,7 +37,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub(crate) use command::{Outcome, run};
-pub(crate) use facts::{Facts, Lifeline};
+pub(crate) use facts::{Facts, Gate, Lifeline};
 pub(crate) use supervisor::{Start, Supervisor, jobs};
 pub(crate) use temporary::Temporary;
 

@@ -7,12 +7,15 @@ use super::{command, is_root, run, skip};
 
 /// What makes the following command PID 1 of a new PID namespace, with a
 /// `/proc` of its own and the user's files. Dies with its starter.
-pub(crate) fn arguments() -> Vec<&'static str> {
-    let mut arguments = vec!["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
-    if !is_root() {
-        arguments.extend(["--user", "--map-root-user"]);
-    }
-    arguments
+pub(crate) fn arguments() -> Vec<String> {
+    let user: &[&str] = if is_root() {
+        &[]
+    } else {
+        &["--user", "--map-root-user"]
+    };
+    let pid = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
+    let words = pid.iter().chain(user).chain(&["--"]);
+    words.map(ToString::to_string).collect()
 }
 
 /// Whether this machine lets us make PID namespaces. If not, says so, and fails
@@ -38,7 +41,7 @@ pub(crate) fn available() -> bool {
 /// A command that runs as PID 1 of a new PID namespace.
 pub(crate) fn inside(words: &[&str]) -> Command {
     let unshare = arguments();
-    let mut command = command::command(unshare[0]);
-    command.args(&unshare[1..]).arg("--").args(words);
+    let mut command = command::command(&unshare[0]);
+    command.args(&unshare[1..]).args(words);
     command
 }

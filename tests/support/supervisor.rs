@@ -1,12 +1,14 @@
 //! The real binary as a supervisor, in a temporary directory of its own.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use super::command::{self, Outcome, run};
-use super::facts::{Facts, Lifeline};
+use super::facts::{Facts, Gate, Lifeline};
 use super::http::{self, Response};
 use super::lines::Lines;
 use super::temporary::Temporary;
@@ -19,18 +21,23 @@ pub(crate) struct Start {
     settings: String,
     jobs: String,
     environment: Vec<(String, String)>,
+    socket: String,
+    through: Vec<String>,
     is_pid1: bool,
     reads_stdout: bool,
 }
 
 /// A supervisor with these jobs, written as in a configuration file:
-/// `{ name: "a", exec: "true" }, …`.
+/// `{ name: "a", exec: "true" }, …`. `@DIR@` in it becomes the directory of the
+/// test, for commands that no shell expands.
 pub(crate) fn jobs(jobs: &str) -> Start {
     Start {
         directory: Temporary::new(),
         settings: String::new(),
         jobs: jobs.to_owned(),
         environment: Vec::new(),
+        socket: "socket".to_owned(),
+        through: Vec::new(),
         is_pid1: false,
         reads_stdout: true,
     }
@@ -48,6 +55,23 @@ impl Start {
     pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Another socket than `$DIR/socket`: relative to that directory, or absolute.
+    pub(crate) fn socket(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.socket);
+        self
+    }
+
+    /// Started by a command that ends in `exec "$@"` or its like.
+    pub(crate) fn through(mut self, words: &[&str]) -> Self {
+        self.through = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// The directory of this test, `$DIR` in its scripts.
+    pub(crate) fn directory(&self) -> &Temporary {
+        &self.directory
     }
 
     /// As PID 1 of a PID namespace; ask [`namespace::available`] first.
@@ -73,13 +97,15 @@ impl Start {
     /// Starts.
     #[track_caller]
     pub(crate) fn start(self) -> Supervisor {
-        let socket = self.directory.join("socket");
+        let socket = self.directory.join(&self.socket);
         let Self { settings, jobs, .. } = &self;
         let text =
             format!("{{\ncontrol: {{ socket: {socket:?} }},\n{settings}jobs: [\n{jobs}\n]\n}}\n");
+        let text = text.replace("@DIR@", self.directory.path().to_str().unwrap());
         let config = self.directory.write("config.json5", &text);
         let facts = Facts::open(&self.directory.fifo("facts"));
         let lifeline = Lifeline::open(&self.directory.fifo("lifeline"));
+        let gate = Gate::open(&self.directory.fifo("gate"));
         let mut child = self.command(&config).spawn().unwrap();
         let stderr = Lines::collect(child.stderr.take().unwrap());
         let unread = child.stdout.take().unwrap();
@@ -97,6 +123,7 @@ impl Start {
             socket,
             facts,
             lifeline,
+            gate,
             stdout,
             stderr,
             unread,
@@ -104,17 +131,19 @@ impl Start {
     }
 
     fn command(&self, config: &Path) -> Command {
-        let program = binary();
-        let mut command = if self.is_pid1 {
-            namespace::inside(&[program.to_str().unwrap()])
-        } else {
-            command::command(program)
-        };
+        let mut words = self.through.clone();
+        words.push(binary().to_str().unwrap().to_owned());
+        if self.is_pid1 {
+            words.splice(..0, namespace::arguments());
+        }
+        let mut command = command::command(&words[0]);
+        command.args(&words[1..]);
         command
             .arg("-config")
             .arg(config)
             .env("FACTS", self.directory.join("facts"))
             .env("LIFELINE", self.directory.join("lifeline"))
+            .env("GATE", self.directory.join("gate"))
             .env("DIR", self.directory.path())
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
@@ -137,6 +166,8 @@ pub(crate) struct Supervisor {
     pub(crate) facts: Facts,
     /// Who holds `$LIFELINE`.
     pub(crate) lifeline: Lifeline,
+    /// Where scripts wait that read a line from `$GATE`.
+    pub(crate) gate: Gate,
     /// The lines of its stdout.
     pub(crate) stdout: Lines,
     /// The lines of its stderr.
@@ -145,14 +176,19 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Waits until the control plane answers.
+    /// Waits until the control plane answers. Nothing tells from outside that a
+    /// socket is being listened on, so that this looks again after each moment in
+    /// which the supervisor did not end.
     #[track_caller]
     pub(crate) fn wait_until_ready(&mut self) {
         let deadline = deadline();
-        while std::os::unix::net::UnixStream::connect(&self.socket).is_err() {
-            assert!(std::time::Instant::now() < deadline, "no control plane");
-            self.assert_running();
-            std::thread::yield_now();
+        let moment = Duration::from_millis(2);
+        while UnixStream::connect(&self.socket).is_err() {
+            assert!(Instant::now() < deadline, "no control plane");
+            if let Some(status) = command::wait(&mut self.child, Instant::now() + moment) {
+                self.code = Some(command::exit_code(status));
+                panic!("the supervisor has ended: {status}");
+            }
         }
         assert_eq!(self.http("GET", "/v3/ping", "").status, 200);
     }
@@ -188,6 +224,14 @@ impl Supervisor {
     /// Sends the supervisor a signal.
     pub(crate) fn signal(&self, signal: i32) {
         processes::signal(self.pid(), signal);
+    }
+
+    /// Replaces text in the configuration file.
+    #[track_caller]
+    pub(crate) fn change_config(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(&self.config).unwrap();
+        assert!(text.contains(from), "{from:?} is not in the configuration");
+        fs::write(&self.config, text.replace(from, to)).unwrap();
     }
 
     /// Runs the binary as a client of this supervisor, which it finds in the
@@ -228,6 +272,11 @@ impl Supervisor {
         }
     }
 
+    /// Closes a stdout that was stalled: its reader goes away.
+    pub(crate) fn close_stdout(&mut self) {
+        self.unread = None;
+    }
+
     /// Waits for the end of the supervisor: its exit code, or 128 + the signal.
     #[track_caller]
     pub(crate) fn wait_exit(&mut self) -> i32 {
@@ -256,11 +305,21 @@ impl Supervisor {
 
     fn report(&self) {
         let config = fs::read_to_string(&self.config).unwrap_or_default();
-        eprintln!("--- configuration\n{config}");
-        eprintln!("--- facts\n{}", self.facts.seen().join("\n"));
-        eprintln!("--- stdout\n{}", self.stdout.all().join("\n"));
-        eprintln!("--- stderr\n{}", self.stderr.all().join("\n"));
+        let config: Vec<_> = config.lines().map(str::to_owned).collect();
+        print_end("configuration", &config);
+        print_end("facts", self.facts.seen());
+        print_end("stdout", &self.stdout.all());
+        print_end("stderr", &self.stderr.all());
         eprintln!("--- exit code: {:?}", self.code);
+    }
+}
+
+/// Prints what is most likely to matter of many lines: the last ones.
+fn print_end(title: &str, lines: &[String]) {
+    const MOST: usize = 100;
+    eprintln!("--- {title} ({} lines)", lines.len());
+    for line in &lines[lines.len().saturating_sub(MOST)..] {
+        eprintln!("{line}");
     }
 }
 
