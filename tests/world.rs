@@ -12,7 +12,7 @@ use std::process::Stdio;
 
 use support::command::{command, run, wait};
 use support::lines::Lines;
-use support::{Facts, Lifeline, Temporary, deadline, namespace, probe, processes};
+use support::{Facts, Gate, Lifeline, Temporary, deadline, namespace, probe, processes};
 
 /// A shell that runs `script` in `directory`'s world.
 fn shell(directory: &Temporary, script: &str) -> std::process::Command {
@@ -21,6 +21,7 @@ fn shell(directory: &Temporary, script: &str) -> std::process::Command {
         .args(["-c", script])
         .env("FACTS", directory.join("facts"))
         .env("LIFELINE", directory.join("lifeline"))
+        .env("GATE", directory.join("gate"))
         .env("DIR", directory.path());
     shell
 }
@@ -40,13 +41,13 @@ fn facts_keep_the_order_in_which_processes_wrote_them() {
 fn a_lifeline_ends_with_its_last_holder() {
     let directory = Temporary::new();
     let mut facts = Facts::open(&directory.fifo("facts"));
-    let gate = directory.fifo("gate");
+    let mut gate = Gate::open(&directory.fifo("gate"));
     let lifeline = Lifeline::open(&directory.fifo("lifeline"));
-    let script = "exec 9>>$LIFELINE; (echo held >>$FACTS; read go <$DIR/gate) >/dev/null 2>&1 &";
+    let script = "exec 9>>$LIFELINE; (echo held >>$FACTS; read go <$GATE) >/dev/null 2>&1 &";
     run(&mut shell(&directory, script)).success();
     facts.expect(&["held"]);
     assert!(lifeline.is_held());
-    std::fs::write(gate, "go\n").unwrap();
+    gate.release();
     lifeline.wait_for_end();
 }
 

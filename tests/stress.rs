@@ -1,0 +1,251 @@
+//! Many of everything, and everything bad at once. One test at a time: they
+//! measure.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set up its world must fail loudly"
+)]
+
+mod support;
+
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use support::http::{self, connect};
+use support::{Supervisor, jobs, processes};
+
+/// Held by the test that runs.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How long a ping takes.
+#[track_caller]
+fn ping(supervisor: &Supervisor) -> Duration {
+    let begin = Instant::now();
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    begin.elapsed()
+}
+
+#[test]
+fn shutdown_ends_within_50_ms_of_the_last_exit() {
+    let _alone = alone();
+    let mut delays: Vec<Duration> = (0..9)
+        .map(|_| {
+            let mut supervisor = jobs(
+                r#"{ name: "a", exec: ["sh", "-c", "trap 'echo told >>$FACTS; read go <$GATE; exit 0' TERM; sleep 1000 & echo pid $$ >>$FACTS; wait"] }"#,
+            )
+            .setting("stopTimeout: 30")
+            .start();
+            let job = supervisor.facts.pid("pid");
+            supervisor.signal(libc::SIGTERM);
+            supervisor.facts.expect(&["told"]);
+            supervisor.gate.release();
+            processes::wait_for_death(job);
+            let begin = Instant::now();
+            assert_eq!(supervisor.wait_exit(), 0);
+            begin.elapsed()
+        })
+        .collect();
+    delays.sort_unstable();
+    println!("from the last exit to the end: {delays:?}");
+    // The median, because the machine may be busy with something else.
+    assert!(
+        delays[delays.len() / 2] < Duration::from_millis(50),
+        "{delays:?}"
+    );
+}
+
+/// A check that hangs, a job every 10 ms, and a reader of stdout that has
+/// stalled. Two healthy jobs tell each check.
+const TORTURE: &str = r#"
+    { name: "hangs", exec: ["sleep", "1000"],
+      health: { exec: ["sleep", "1000"], interval: 1, ttl: 5, timeout: "3s" } },
+    { name: "busy", when: { interval: "10ms" }, exec: ["echo", "busy"] },
+    { name: "loud", exec: ["yes", "a line that nobody reads"] },
+    { name: "one", exec: ["sleep", "1000"],
+      health: { exec: ["sh", "-c", "echo one >>$FACTS"], interval: 1, ttl: 5 } },
+    { name: "two", exec: ["sleep", "1000"],
+      health: { exec: ["sh", "-c", "echo two >>$FACTS"], interval: 1, ttl: 5 } }
+"#;
+
+#[test]
+fn a_hanging_check_a_busy_job_and_a_stalled_reader_delay_nobody_for_a_minute() {
+    let _alone = alone();
+    let mut supervisor = jobs(TORTURE)
+        .setting("stopTimeout: 2")
+        .with_stalled_stdout()
+        .ready();
+    let begin = Instant::now();
+    let mut pings = Vec::new();
+    let mut checks = [0; 2];
+    while begin.elapsed() < Duration::from_secs(60) {
+        match supervisor.facts.next().as_str() {
+            "one" => checks[0] += 1,
+            "two" => checks[1] += 1,
+            other => panic!("{other}"),
+        }
+        pings.push(ping(&supervisor));
+    }
+    pings.sort_unstable();
+    println!("checks {checks:?}, slowest ping {:?}", pings.last());
+    // One check a second, with room for one that was just due.
+    assert!(
+        checks.iter().all(|count| *count >= 58),
+        "{checks:?} checks in 60 s"
+    );
+    assert!(
+        *pings.last().unwrap() < Duration::from_millis(100),
+        "{:?}",
+        pings.last()
+    );
+    let response = supervisor.http("POST", "/v3/maintenance/enable", "");
+    assert!(response.body.contains("true"));
+    let response = supervisor.http("POST", "/v3/maintenance/disable", "");
+    assert!(response.body.contains("true"));
+    let end = Instant::now();
+    assert_eq!(supervisor.terminate(), 0);
+    assert!(
+        end.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        end.elapsed()
+    );
+}
+
+#[test]
+fn a_thousand_jobs_start_and_stop() {
+    let _alone = alone();
+    let mut text = String::new();
+    for number in 0..1000 {
+        writeln!(
+            text,
+            r#"{{ name: "job{number}", exec: ["sh", "-c", "echo up >>$FACTS; exec sleep 1000"] }},"#
+        )
+        .unwrap();
+    }
+    let begin = Instant::now();
+    let mut supervisor = jobs(&text).setting("stopTimeout: 60").start();
+    supervisor.facts.expect(&["up"; 1000]);
+    println!("1000 jobs have started after {:?}", begin.elapsed());
+    supervisor.wait_until_ready();
+    assert_eq!(processes::children(supervisor.pid()).len(), 1000);
+    let resident = processes::status_field(supervisor.pid(), "VmRSS");
+    println!(
+        "{resident} KiB resident, slowest ping {:?}",
+        ping(&supervisor)
+    );
+    let begin = Instant::now();
+    assert_eq!(supervisor.terminate(), 0);
+    println!("1000 jobs have stopped after {:?}", begin.elapsed());
+}
+
+#[test]
+fn ten_thousand_pings_over_new_connections_leave_nothing_behind() {
+    let _alone = alone();
+    let mut supervisor = jobs(r#"{ name: "a", exec: ["sleep", "1000"] }"#).ready();
+    ping(&supervisor);
+    let pid = supervisor.pid();
+    let before = (
+        processes::open_files(pid),
+        processes::status_field(pid, "VmRSS"),
+    );
+    let begin = Instant::now();
+    for _ in 0..10_000 {
+        ping(&supervisor);
+    }
+    println!("10000 pings in {:?}", begin.elapsed());
+    let after = (
+        processes::open_files(pid),
+        processes::status_field(pid, "VmRSS"),
+    );
+    println!("descriptors and KiB resident before {before:?}, after {after:?}");
+    assert!(after.0 <= before.0 + 2, "{before:?} {after:?}");
+    assert!(after.1 <= before.1 + 2048, "{before:?} {after:?}");
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn five_hundred_clients_at_once_are_all_answered() {
+    let _alone = alone();
+    let mut supervisor = jobs(r#"{ name: "a", exec: ["sleep", "1000"] }"#).ready();
+    let socket = supervisor.socket();
+    thread::scope(|scope| {
+        for _ in 0..500 {
+            scope.spawn(move || {
+                let response = http::request(socket, "GET", "/v3/ping", "");
+                assert_eq!((response.status, response.body.as_str()), (200, "ok"));
+            });
+        }
+    });
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn garbage_half_requests_and_silence_disturb_nobody() {
+    let _alone = alone();
+    let mut supervisor = jobs(r#"{ name: "a", exec: ["sleep", "1000"] }"#).ready();
+    let zeros = vec![0; 100_000];
+    let long_line = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(1 << 20));
+    let many_headers = format!("GET /v3/ping HTTP/1.1\r\n{}\r\n", "A: b\r\n".repeat(50_000));
+    let huge = "POST /v3/env HTTP/1.1\r\nContent-Length: 18446744073709551615\r\n\r\n{";
+    let negative = "POST /v3/env HTTP/1.1\r\nContent-Length: -1\r\n\r\n{}";
+    let bad_chunk = "POST /v3/env HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n";
+    let tls = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    let garbage: [&[u8]; 10] = [
+        &zeros,
+        long_line.as_bytes(),
+        many_headers.as_bytes(),
+        huge.as_bytes(),
+        negative.as_bytes(),
+        bad_chunk.as_bytes(),
+        tls,
+        b"\r\n\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\xff\xfe GET /v3/ping HTTP/1.1\r\n\r\n",
+    ];
+    let mut open = Vec::new();
+    for round in 0..20 {
+        for bytes in garbage {
+            let mut stream = connect(supervisor.socket());
+            // The server may close before it has heard everything.
+            let _closed = stream.write_all(bytes);
+            open.push(stream);
+        }
+        open.push(connect(supervisor.socket()));
+        assert!(ping(&supervisor) < Duration::from_secs(2), "round {round}");
+        open.truncate(60);
+    }
+    // Whoever is still connected is answered or cut off, not forgotten.
+    drop(open.split_off(30));
+    for mut stream in open {
+        let _reset = stream.read_to_end(&mut Vec::new());
+    }
+    assert!(ping(&supervisor) < Duration::from_secs(2));
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn a_job_that_runs_a_thousand_times_leaves_nothing_behind() {
+    let _alone = alone();
+    let mut supervisor = jobs(
+        r#"{ name: "again", exec: ["sh", "-c", "echo run >>$FACTS"], restarts: 1999 },
+           { name: "then", when: { source: "again", once: "stopped" }, exec: ["sh", "-c", "echo then >>$FACTS; exec sleep 1000"] }"#,
+    )
+    .ready();
+    supervisor.facts.expect(&["run"; 500]);
+    let pid = supervisor.pid();
+    let before = processes::status_field(pid, "VmRSS");
+    supervisor.facts.expect(&["run"; 1500]);
+    supervisor.facts.expect(&["then"]);
+    ping(&supervisor);
+    let after = processes::status_field(pid, "VmRSS");
+    println!("{before} KiB resident after 500 runs, {after} after 2000");
+    assert!(after <= before + 2048, "{before} {after}");
+    assert_eq!(processes::children(pid).len(), 1);
+    assert_eq!(supervisor.terminate(), 0);
+}
