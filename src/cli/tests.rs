@@ -41,6 +41,13 @@ fn help_shows_what_the_manual_of_the_control_plane_shows() {
 }
 
 #[test]
+fn the_manual_shows_the_usage_as_it_is() {
+    let page = std::fs::read_to_string("docs/command-line.md").unwrap();
+    let block = format!("<!-- usage -->\n```text\n{}```\n", usage("containerpilot"));
+    assert!(page.contains(&block), "{block}");
+}
+
+#[test]
 fn the_flags_stand_in_the_order_of_the_alphabet() {
     assert!(FLAGS.iter().map(|flag| flag.key).is_sorted());
 }

@@ -362,9 +362,9 @@ fn at_item<T: Object, R>(
 ) -> R {
     match (list, name) {
         (Path::Key(Path::Root, _), Some(name)) => {
-            f(&Path::Named(&Path::Root, T::table().section, name))
+            f(&Path::Named(list, index, T::table().section, name))
         }
-        (Path::Key(parent, key), Some(name)) => f(&Path::Named(parent, key, name)),
+        (Path::Key(_, key), Some(name)) => f(&Path::Named(list, index, key, name)),
         _ => f(&Path::Index(list, index)),
     }
 }

@@ -109,7 +109,7 @@ mod tests {
         ] {
             let (decoded, findings) = decode(text);
             assert_eq!(decoded.unwrap(), argv, "{text}");
-            assert!(findings.finish().unwrap().is_empty(), "{text}");
+            assert!(findings.finish("").unwrap().is_empty(), "{text}");
         }
     }
 
@@ -131,7 +131,11 @@ mod tests {
         ] {
             let (decoded, findings) = decode(text);
             assert_eq!(decoded, None, "{text}");
-            assert_eq!(findings.finish().unwrap_err().to_string(), error, "{text}");
+            assert_eq!(
+                findings.finish("").unwrap_err().to_string(),
+                error,
+                "{text}"
+            );
         }
     }
 
@@ -148,7 +152,7 @@ mod tests {
             ("'kill $(cat pid)'", "$(cat"),
             ("'kill `cat pid`'", "`cat"),
         ] {
-            let warnings = decode(text).1.finish().unwrap();
+            let warnings = decode(text).1.finish("").unwrap();
             let warning = warnings.first().unwrap().to_string();
             assert!(
                 warning.contains(&format!("so `{word}` is passed on")),
@@ -160,7 +164,7 @@ mod tests {
             "['sh', '-c', 'a && b']",
             "'a;b'",
         ] {
-            assert!(decode(text).1.finish().unwrap().is_empty(), "{text}");
+            assert!(decode(text).1.finish("").unwrap().is_empty(), "{text}");
         }
     }
 }

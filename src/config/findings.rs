@@ -7,6 +7,9 @@
 
 use std::fmt;
 
+use super::positions::{self, Location};
+use super::syntax::line_col;
+
 /// So many errors are listed; a file with more has one cause for most of them.
 const LISTED: usize = 100;
 
@@ -18,6 +21,9 @@ pub struct Finding {
     pub path: String,
     /// What is wrong with it and what is allowed.
     pub message: String,
+    /// Line and column of the key in the rendered text, counted from 1, or of
+    /// what is around it if the key is missing.
+    pub position: Option<(usize, usize)>,
 }
 
 impl fmt::Display for Finding {
@@ -36,13 +42,24 @@ pub struct Errors(Vec<Finding>);
 impl Errors {
     /// One error about the whole file.
     pub fn file(message: impl Into<String>) -> Self {
+        Self::one(message.into(), None)
+    }
+
+    /// One error at a line and a column of the text.
+    pub(crate) fn at(position: (usize, usize), message: String) -> Self {
+        Self::one(message, Some(position))
+    }
+
+    fn one(message: String, position: Option<(usize, usize)>) -> Self {
         Self(vec![Finding {
             path: String::new(),
-            message: message.into(),
+            message,
+            position,
         }])
     }
 
-    /// The errors, in the order of the file.
+    /// The errors: first those of single values, then those of what they mean
+    /// together, each in the order of the file.
     pub fn findings(&self) -> &[Finding] {
         &self.0
     }
@@ -73,16 +90,27 @@ pub(crate) enum Path<'a> {
     Root,
     /// The value of a key.
     Key(&'a Path<'a>, &'a str),
-    /// An element of the list of this name, by its own name.
-    Named(&'a Path<'a>, &'a str, &'a str),
-    /// An element of the list at this path, counted from 0.
+    /// An item of the list at this path, counted from 0.
     Index(&'a Path<'a>, usize),
+    /// As [`Path::Index`], but shown by what the list's items are called and by
+    /// the name of this one.
+    Named(&'a Path<'a>, usize, &'a str, &'a str),
 }
 
 impl<'a> Path<'a> {
     /// The value of `key` in the object at this path.
     pub(crate) fn key(&'a self, key: &'a str) -> Self {
         Self::Key(self, key)
+    }
+
+    fn location(&self) -> Location {
+        match self {
+            Self::Root => Location::default(),
+            Self::Key(parent, key) => parent.location().key(key),
+            Self::Index(list, index) | Self::Named(list, index, ..) => {
+                list.location().index(*index)
+            }
+        }
     }
 }
 
@@ -98,9 +126,11 @@ impl fmt::Display for Path<'_> {
                 dot(f, parent)?;
                 f.write_str(key)
             }
-            Self::Named(parent, list, name) => {
-                dot(f, parent)?;
-                write!(f, "{list}[{name}]")
+            Self::Named(list, _, label, name) => {
+                if let Path::Key(parent, _) = list {
+                    dot(f, parent)?;
+                }
+                write!(f, "{label}[{name}]")
             }
             Self::Index(list, index) => write!(f, "{list}[{index}]"),
         }
@@ -110,9 +140,9 @@ impl fmt::Display for Path<'_> {
 /// Collects what is found while a configuration is read.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    errors: Vec<Finding>,
+    errors: Vec<(Location, Finding)>,
     unlisted: usize,
-    warnings: Vec<Finding>,
+    warnings: Vec<(Location, Finding)>,
 }
 
 impl Findings {
@@ -135,24 +165,43 @@ impl Findings {
         self.warnings.push(finding(at, message.into()));
     }
 
-    /// The warnings, if nothing was found for which to refuse the file.
-    pub(crate) fn finish(mut self) -> Result<Vec<Finding>, Errors> {
+    /// The warnings about `text`, if nothing was found for which to refuse it.
+    pub(crate) fn finish(mut self, text: &str) -> Result<Vec<Finding>, Errors> {
         if self.errors.is_empty() {
-            return Ok(self.warnings);
+            return Ok(located(self.warnings, text));
         }
         if self.unlisted > 0 {
             let more = format!("{} more errors are not listed", self.unlisted);
             self.errors.push(finding(&Path::Root, more));
         }
-        Err(Errors(self.errors))
+        Err(Errors(located(self.errors, text)))
     }
 }
 
-fn finding(at: &Path<'_>, message: String) -> Finding {
-    Finding {
+fn finding(at: &Path<'_>, message: String) -> (Location, Finding) {
+    let finding = Finding {
         path: at.to_string(),
         message,
+        position: None,
+    };
+    (at.location(), finding)
+}
+
+/// The findings with their positions in `text`.
+fn located(findings: Vec<(Location, Finding)>, text: &str) -> Vec<Finding> {
+    if findings.is_empty() {
+        return Vec::new();
     }
+    let locations: Vec<&Location> = findings.iter().map(|(location, _)| location).collect();
+    let offsets = positions::find(text, &locations);
+    findings
+        .into_iter()
+        .zip(offsets)
+        .map(|((_, finding), offset)| Finding {
+            position: offset.map(|offset| line_col(text, offset)),
+            ..finding
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -163,7 +212,8 @@ mod tests {
 
     #[test]
     fn paths_print_as_operators_know_them() {
-        let job = Path::Named(&Path::Root, "job", "app");
+        let jobs = Path::Root.key("jobs");
+        let job = Path::Named(&jobs, 2, "job", "app");
         let telemetry = Path::Root.key("telemetry");
         let exec = job.key("exec");
         assert_eq!(Path::Root.to_string(), "");
@@ -174,7 +224,7 @@ mod tests {
         );
         assert_eq!(Path::Index(&exec, 2).to_string(), "job[app].exec[2]");
         assert_eq!(
-            Path::Named(&telemetry, "metrics", "up")
+            Path::Named(&telemetry.key("metrics"), 0, "metrics", "up")
                 .key("type")
                 .to_string(),
             "telemetry.metrics[up].type"
@@ -188,7 +238,7 @@ mod tests {
             let jobs = Path::Root.key("jobs");
             findings.error(&Path::Index(&jobs, index), "is wrong");
         }
-        let text = findings.finish().unwrap_err().to_string();
+        let text = findings.finish("").unwrap_err().to_string();
         assert_eq!(text.lines().count(), LISTED + 1);
         assert!(text.starts_with("jobs[0]: is wrong\njobs[1]: is wrong\n"));
         assert!(text.ends_with("7 more errors are not listed"), "{text}");
@@ -198,7 +248,7 @@ mod tests {
     fn warnings_alone_do_not_refuse_a_file() {
         let mut findings = Findings::default();
         findings.warn(&Path::Root.key("jobs"), "is odd");
-        let warnings = findings.finish().unwrap();
+        let warnings = findings.finish("").unwrap();
         assert_eq!(warnings.len(), 1);
         assert_eq!(warnings.first().unwrap().to_string(), "jobs: is odd");
     }

@@ -134,7 +134,7 @@ mod tests {
             ),
         ] {
             let (spec, findings) = health(text);
-            assert!(findings.finish().unwrap().is_empty(), "{text}");
+            assert!(findings.finish("").unwrap().is_empty(), "{text}");
             let (spec, given) = spec.unwrap();
             assert_eq!(
                 (spec.interval, given, spec.timeout),
@@ -194,7 +194,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                health(text).1.finish().unwrap_err().to_string(),
+                health(text).1.finish("").unwrap_err().to_string(),
                 errors,
                 "{text}"
             );
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn a_ttl_that_expires_between_two_checks_is_a_warning() {
-        let warnings = health("{interval: 5, ttl: 5}").1.finish().unwrap();
+        let warnings = health("{interval: 5, ttl: 5}").1.finish("").unwrap();
         assert_eq!(
             warnings.first().unwrap().to_string(),
             "health.ttl: 5s is not longer than the interval (5s): the service turns critical between two checks"

@@ -18,6 +18,7 @@ pub mod host;
 pub mod interfaces;
 pub mod job;
 pub mod logging;
+mod positions;
 mod references;
 mod scan;
 pub mod series_names;
@@ -139,10 +140,8 @@ pub fn load(path: &FilePath, environment: &Environment, host: &Host) -> Result<C
 /// Why it can't be read, or what is wrong with its template.
 pub fn render_file(path: &FilePath, environment: &Environment) -> Result<String, Errors> {
     let text = source::read(path)?;
-    template::render(&text, environment).map_err(|error| {
-        let at = (error.line, error.column);
-        Errors::file(syntax::report(&text, at, &error.message))
-    })
+    template::render(&text, environment)
+        .map_err(|error| syntax::refuse(&text, (error.line, error.column), &error.message))
 }
 
 /// Where the control plane of the file at `path` listens. Nothing of the file
@@ -165,7 +164,7 @@ fn parse_control_socket(text: &str) -> Result<PathBuf, Errors> {
     let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
     let control = raw.and_then(|raw| raw.control).unwrap_or_default();
     let spec = control.into_spec(&Path::Root.key("control"), &mut findings);
-    findings.finish()?;
+    findings.finish(text)?;
     Ok(spec.socket)
 }
 
@@ -186,7 +185,7 @@ pub fn parse(text: &str, environment: &Environment, host: &Host) -> Result<Confi
     let backend = backend.is_some_and(|(_, value)| *value != Value::Null);
     let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
     let config = raw.map(|raw| raw.into_config(environment, host, backend, &mut findings));
-    let warnings = findings.finish()?;
+    let warnings = findings.finish(text)?;
     let mut config = config.ok_or_else(|| Errors::file(NO_OBJECT))?;
     config.warnings = warnings;
     Ok(config)

@@ -7,6 +7,7 @@ use super::Config;
 use super::findings::{Findings, Path};
 use super::job::JobSpec;
 use super::suggest;
+use super::watch::WatchSpec;
 use super::when::{SIGNALS, Start};
 
 /// The prefix of a watch in the source of an event.
@@ -30,62 +31,78 @@ pub(crate) fn refuse_without_backend(users: &[String], findings: &mut Findings) 
 /// Warns of names that come twice and of jobs that wait for what never comes.
 pub(crate) fn check(config: &Config, findings: &mut Findings) {
     let sources = Sources::of(config);
-    for twice in repeated(&sources.jobs) {
+    let (jobs, watches) = (Path::Root.key("jobs"), Path::Root.key("watches"));
+    for (name, index) in repeated(&sources.jobs) {
         let message = "another job has this name; events and commands by name concern both";
-        findings.warn(&Path::Named(&Path::Root, "job", twice), message);
+        findings.warn(&Path::Named(&jobs, index, "job", name), message);
     }
-    for twice in repeated(&sources.watches) {
+    for (name, index) in repeated(&sources.watches) {
         let message = "another watch has this name; their events can't be told apart";
-        findings.warn(&Path::Named(&Path::Root, "watch", twice), message);
+        findings.warn(&Path::Named(&watches, index, "watch", name), message);
     }
-    for job in &config.jobs {
+    for (index, job) in config.jobs.iter().enumerate() {
         let (Start::Once(event) | Start::Each(event)) = &job.when.start else {
             continue;
         };
         if let Err(message) = sources.check(event) {
-            let at = Path::Named(&Path::Root, "job", &job.name);
+            let at = Path::Named(&jobs, index, "job", &job.name);
             let message = format!("waits for what never comes: {message}");
             findings.warn(&at.key("when"), message);
         }
     }
 }
 
-/// The names of a sorted list that are those of their predecessors, too.
-fn repeated<'c, T>(sorted: &[(&'c str, T)]) -> impl Iterator<Item = &'c str> {
+/// What in a sorted list has its predecessor's name, too.
+fn repeated<'s, 'c, T>(sorted: &'s [Named<'c, T>]) -> impl Iterator<Item = (&'c str, usize)> + 's {
     let pairs = sorted.iter().zip(sorted.iter().skip(1));
     pairs
-        .filter(|((name, _), (next, _))| name == next)
-        .map(|(_, (name, _))| *name)
+        .filter(|(one, next)| one.name == next.name)
+        .map(|(_, next)| (next.name, next.index))
 }
 
-/// What can be waited for, in the order of the names.
+/// Something with a name and its place in the file.
+struct Named<'c, T> {
+    name: &'c str,
+    index: usize,
+    is: &'c T,
+}
+
+/// A list in the order of the names.
+fn by_name<'c, T>(list: &'c [T], name: impl Fn(&'c T) -> &'c str) -> Vec<Named<'c, T>> {
+    let named = list.iter().enumerate().map(|(index, is)| Named {
+        name: name(is),
+        index,
+        is,
+    });
+    let mut named: Vec<Named<'c, T>> = named.collect();
+    named.sort_unstable_by_key(|named| (named.name, named.index));
+    named
+}
+
+/// What can be waited for.
 struct Sources<'c> {
-    jobs: Vec<(&'c str, &'c JobSpec)>,
-    watches: Vec<(&'c str, ())>,
+    jobs: Vec<Named<'c, JobSpec>>,
+    watches: Vec<Named<'c, WatchSpec>>,
 }
 
 impl<'c> Sources<'c> {
     fn of(config: &'c Config) -> Self {
-        let jobs = config.jobs.iter().map(|job| (&*job.name, job));
-        let watches = config.watches.iter().map(|watch| (&*watch.name, ()));
-        let mut sources = Self {
-            jobs: jobs.collect(),
-            watches: watches.collect(),
-        };
-        sources.jobs.sort_unstable_by_key(|(name, _)| *name);
-        sources.watches.sort_unstable();
-        sources
+        Self {
+            jobs: by_name(&config.jobs, |job| &job.name),
+            watches: by_name(&config.watches, |watch| &watch.name),
+        }
     }
 
     /// The jobs of this name.
-    fn jobs_called(&self, name: &str) -> &[(&'c str, &'c JobSpec)] {
-        let begin = self.jobs.partition_point(|(other, _)| *other < name);
-        let end = self.jobs.partition_point(|(other, _)| *other <= name);
+    fn jobs_called(&self, name: &str) -> &[Named<'c, JobSpec>] {
+        let begin = self.jobs.partition_point(|job| job.name < name);
+        let end = self.jobs.partition_point(|job| job.name <= name);
         self.jobs.get(begin..end).unwrap_or_default()
     }
 
     fn has_watch(&self, name: &str) -> bool {
-        self.watches.binary_search(&(name, ())).is_ok()
+        let found = self.watches.binary_search_by_key(&name, |watch| watch.name);
+        found.is_ok()
     }
 
     /// Why the event never comes, if it doesn't.
@@ -104,7 +121,7 @@ impl<'c> Sources<'c> {
             return self.check_watch(watch, event.code);
         }
         match self.jobs_called(source) {
-            jobs if jobs.iter().any(|(_, job)| emits(job, event.code)) => Ok(()),
+            jobs if jobs.iter().any(|job| emits(job.is, event.code)) => Ok(()),
             [_, ..] => Err(format!("job[{source}] {}", lack(event.code))),
             [] => Err(format!("no job is called {source:?}{}", self.hint(source))),
         }
@@ -112,7 +129,7 @@ impl<'c> Sources<'c> {
 
     fn check_watch(&self, name: &str, code: Code) -> Result<(), String> {
         if !self.has_watch(name) {
-            let hint = suggest::hint(name, self.watches.iter().map(|(name, ())| *name));
+            let hint = suggest::hint(name, self.watches.iter().map(|watch| watch.name));
             return Err(format!("no watch is called {name:?}{hint}"));
         }
         match code {
@@ -131,7 +148,7 @@ impl<'c> Sources<'c> {
         if self.has_watch(source) {
             return format!("; did you mean \"{WATCH}{source}\"?");
         }
-        let known = self.jobs.iter().map(|(name, _)| *name).chain(SIGNALS);
+        let known = self.jobs.iter().map(|job| job.name).chain(SIGNALS);
         suggest::hint(source, known)
     }
 }

@@ -1,105 +1,231 @@
-//! Brackets, strings and comments of a JSON5 text, without its grammar.
+//! Tokens of a JSON5 text, without its grammar: what surrounds the place of an
+//! error, and where keys are.
 //!
-//! Bounds the depth before a parser that recurses sees the text, and tells what
-//! surrounds the place of an error. It never fails: a text that is no JSON5
-//! gives some state, too.
+//! Serves messages only. It never fails: a text that is no JSON5 gives some
+//! tokens, too.
+
+use std::ops::Range;
+
+/// A piece of a text that is neither space nor comment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// One of `{}[]:,`.
+    Mark(u8),
+    /// A string with its quotes; it ends with its line at the latest.
+    Text,
+    /// Anything else up to the next space or mark.
+    Word,
+}
+
+/// The tokens of a text with their places.
+pub(crate) struct Tokens<'t> {
+    bytes: &'t [u8],
+    next: usize,
+    /// What the text ended in, once there are no more tokens.
+    pub(crate) end: Context,
+}
 
 /// What surrounds a place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Context {
+    /// Nothing but brackets.
+    Plain,
+    /// A string that begins at this offset.
+    Text(usize),
+    /// A block comment that begins at this offset.
+    Comment(usize),
+}
+
+impl<'t> Tokens<'t> {
+    /// The tokens of `text`.
+    pub(crate) fn of(text: &'t str) -> Self {
+        Self {
+            bytes: text.as_bytes(),
+            next: 0,
+            end: Context::Plain,
+        }
+    }
+
+    fn rest(&self) -> &'t [u8] {
+        self.bytes.get(self.next..).unwrap_or_default()
+    }
+
+    fn skip_space_and_comments(&mut self) {
+        loop {
+            match self.rest() {
+                [byte, ..] if byte.is_ascii_whitespace() => self.next += 1,
+                [b'/', b'/', ..] => self.skip_until(is_line_end),
+                [b'/', b'*', ..] => {
+                    let begin = self.next;
+                    self.next += 2;
+                    self.skip_until(|rest| rest.starts_with(b"*/"));
+                    if self.rest().is_empty() {
+                        self.end = Context::Comment(begin);
+                    }
+                    self.next += 2;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    fn skip_until(&mut self, found: impl Fn(&[u8]) -> bool) {
+        while !self.rest().is_empty() && !found(self.rest()) {
+            self.next += 1;
+        }
+    }
+
+    fn skip_text(&mut self, quote: u8) {
+        let begin = self.next;
+        self.next += 1;
+        loop {
+            match self.rest() {
+                [] => {
+                    self.end = Context::Text(begin);
+                    return;
+                }
+                [b'\\', b'\r', b'\n', ..] => self.next += 3,
+                [b'\\', _, ..] => self.next += 2,
+                [byte, ..] => {
+                    self.next += 1;
+                    if *byte == quote || matches!(byte, b'\n' | b'\r') {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = (Token, Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.skip_space_and_comments();
+        let begin = self.next;
+        let token = match *self.rest().first()? {
+            mark @ (b'{' | b'}' | b'[' | b']' | b':' | b',') => {
+                self.next += 1;
+                Token::Mark(mark)
+            }
+            quote @ (b'"' | b'\'') => {
+                self.skip_text(quote);
+                Token::Text
+            }
+            _ => {
+                self.next += 1;
+                self.skip_until(|rest| {
+                    rest.first()
+                        .is_some_and(|byte| b"{}[]:,\"' \t\r\n".contains(byte))
+                });
+                Token::Word
+            }
+        };
+        Some((token, begin..self.next.min(self.bytes.len())))
+    }
+}
+
+/// Whether a line ends here, as ECMAScript has it.
+fn is_line_end(rest: &[u8]) -> bool {
+    matches!(rest, [b'\n' | b'\r', ..] | [0xE2, 0x80, 0xA8 | 0xA9, ..])
+}
+
+/// The state at a place in a text.
 #[derive(Debug)]
 pub(crate) struct Scan {
     /// The brackets that are open, with their offsets.
     pub(crate) open: Vec<(u8, usize)>,
-    /// The last byte that is neither space nor part of a comment.
-    pub(crate) last: Option<(u8, usize)>,
+    /// The last token before the place, with its offset.
+    pub(crate) last: Option<(Token, usize)>,
     /// Whether the place is in a string or a comment.
     pub(crate) context: Context,
-    /// Where the brackets become deeper than allowed; the scan ends there.
-    pub(crate) too_deep: Option<usize>,
-}
-
-/// Where a scan ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Context {
-    /// Between or in values.
-    Plain,
-    /// In a string that begins at this offset.
-    Text(usize),
-    /// In a block comment that begins at this offset.
-    Comment(usize),
-}
-
-/// The state of `text` at the byte `end`.
-pub(crate) fn scan(text: &str, end: usize, deepest: usize) -> Scan {
-    let bytes = text.as_bytes().get(..end).unwrap_or(text.as_bytes());
-    let mut scan = Scan {
-        open: Vec::new(),
-        last: None,
-        context: Context::Plain,
-        too_deep: None,
-    };
-    let mut index = 0;
-    while let Some(&byte) = bytes.get(index) {
-        let start = index;
-        index += 1;
-        match byte {
-            b'"' | b'\'' => index = scan.skip_text(bytes, byte, index),
-            b'/' if bytes.get(index) == Some(&b'/') => {
-                index = find(bytes, index, |rest| rest.starts_with(b"\n"));
-                continue;
-            }
-            b'/' if bytes.get(index) == Some(&b'*') => {
-                let close = find(bytes, index + 1, |rest| rest.starts_with(b"*/"));
-                if close == bytes.len() {
-                    scan.context = Context::Comment(start);
-                }
-                index = close + 2;
-                continue;
-            }
-            b'{' | b'[' => {
-                scan.open.push((byte, start));
-                if scan.open.len() > deepest {
-                    scan.too_deep = Some(start);
-                    return scan;
-                }
-            }
-            b'}' | b']' => {
-                scan.open.pop();
-            }
-            _ if byte.is_ascii_whitespace() => continue,
-            _ => {}
-        }
-        scan.last = Some((byte, start));
-    }
-    scan
 }
 
 impl Scan {
-    /// The index behind the string whose content begins at `index`. A string
-    /// ends with its line, unless a backslash ends the line.
-    fn skip_text(&mut self, bytes: &[u8], quote: u8, mut index: usize) -> usize {
-        let begin = index - 1;
-        while let Some(&byte) = bytes.get(index) {
-            index += 1;
-            match byte {
-                b'\\' => index += 1,
-                b'\n' => return index,
-                _ if byte == quote => return index,
-                _ => {}
+    /// The state at the end of `text`.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut scan = Self {
+            open: Vec::new(),
+            last: None,
+            context: Context::Plain,
+        };
+        let mut tokens = Tokens::of(text);
+        for (token, place) in tokens.by_ref() {
+            match token {
+                Token::Mark(open @ (b'{' | b'[')) => scan.open.push((open, place.start)),
+                Token::Mark(b'}' | b']') => {
+                    scan.open.pop();
+                }
+                Token::Mark(_) | Token::Text | Token::Word => {}
             }
+            scan.last = Some((token, place.start));
         }
-        self.context = Context::Text(begin);
-        index
+        scan.context = tokens.end;
+        scan
+    }
+
+    /// Whether `close` closes the innermost open bracket.
+    pub(crate) fn is_closed_by(&self, close: char) -> bool {
+        let open = self.open.last().map(|(open, _)| *open);
+        matches!((open, close), (Some(b'{'), '}') | (Some(b'['), ']'))
+    }
+
+    /// Whether the last token is this mark.
+    pub(crate) fn last_is(&self, mark: u8) -> bool {
+        matches!(self.last, Some((Token::Mark(last), _)) if last == mark)
     }
 }
 
-/// The first index from `index` on where `found` holds of the rest, or the end.
-fn find(bytes: &[u8], index: usize, found: impl Fn(&[u8]) -> bool) -> usize {
-    (index..bytes.len())
-        .find(|&at| found(bytes.get(at..).unwrap_or_default()))
-        .unwrap_or(bytes.len())
-}
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
 
-/// Whether `close` closes the bracket `open`.
-pub(crate) fn closes(open: u8, close: char) -> bool {
-    matches!((open, close), (b'{', '}') | (b'[', ']'))
+    use super::*;
+
+    /// The tokens of a text, one a string.
+    fn tokens(text: &str) -> Vec<&str> {
+        Tokens::of(text)
+            .map(|(_, place)| text.get(place).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn marks_strings_and_words_are_told_apart() {
+        for (text, expected) in [
+            ("", &[] as &[&str]),
+            (
+                "{a: 'b c', \"d\":[1,-2.5e3]}",
+                &[
+                    "{", "a", ":", "'b c'", ",", "\"d\"", ":", "[", "1", ",", "-2.5e3", "]", "}",
+                ],
+            ),
+            ("a//b{\nc/*[*/d", &["a//b", "{", "c/*", "[", "*/d"]),
+            ("a // b{\nc /*[*/ d", &["a", "c", "d"]),
+            ("a // b\rc // d\u{2028}e", &["a", "c", "\u{2028}e"]),
+            (
+                "'a\\'b' 'c\\\\' 'd\\\ne' 'f\\\r\ng'",
+                &["'a\\'b'", "'c\\\\'", "'d\\\ne'", "'f\\\r\ng'"],
+            ),
+            ("'a\n'b'", &["'a\n", "'b'"]),
+            ("/***/a/*/*/", &["a/*/*/"]),
+            ("é: 'ü'", &["é", ":", "'ü'"]),
+        ] {
+            assert_eq!(tokens(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_end_of_a_text_is_known() {
+        for (text, end) in [
+            ("{a: 1", Context::Plain),
+            ("{a: 'x", Context::Text(4)),
+            ("{a: 'x\\", Context::Text(4)),
+            ("{a: /* x", Context::Comment(4)),
+            ("{a: /* x *", Context::Comment(4)),
+            ("{a: /* x */", Context::Plain),
+            ("{a: // x", Context::Plain),
+        ] {
+            assert_eq!(Scan::of(text).context, end, "{text}");
+        }
+    }
 }

@@ -194,7 +194,8 @@ mod tests {
 
     fn advertise(options: &str) -> (Option<ServiceSpec>, Findings) {
         let mut findings = Findings::default();
-        let at = Path::Named(&Path::Root, "job", "app");
+        let jobs = Path::Root.key("jobs");
+        let at = Path::Named(&jobs, 0, "job", "app");
         let options = json5::from_str(options).unwrap();
         let options = RawServiceOptions::decode(options, &at.key("consul"), &mut findings);
         let advertising = Advertising {
@@ -227,11 +228,11 @@ mod tests {
                 sent,
                 "{text}"
             );
-            assert!(findings.finish().unwrap().is_empty(), "{text}");
+            assert!(findings.finish("").unwrap().is_empty(), "{text}");
         }
         let errors = advertise("{deregisterCriticalServiceAfter: 'nope'}")
             .1
-            .finish()
+            .finish("")
             .unwrap_err();
         assert_eq!(
             errors.to_string(),

@@ -1,23 +1,18 @@
 //! Text of a file into values, and what is wrong with a text that has none.
 //!
-//! The JSON5 parser recurses and says little about errors; so the brackets are
-//! counted before it, and what it says is put into an operator's words with the
-//! line, a caret and the likely cause.
+//! The JSON5 parser says little about errors; what it says is put into an
+//! operator's words, with the line, a caret and the likely cause.
 
 use std::fmt::Write as _;
 
 use json5::{ErrorCode, Position};
 
 use super::findings::Errors;
-use super::scan::{Context, Scan, closes, scan};
-use super::value::Value;
+use super::scan::{Context, Scan};
+use super::value::{DEEPEST, TOO_DEEP, Value};
 
 #[cfg(test)]
 mod tests;
-
-/// Objects and lists are refused below this depth, which no sensible file
-/// reaches and every thread's stack bears.
-const DEEPEST: usize = 64;
 
 /// So many characters of a line are shown on either side of an error.
 const SHOWN: usize = 60;
@@ -30,38 +25,30 @@ pub(crate) fn read(text: &str) -> Result<Value<'_>, Errors> {
     if text.trim().is_empty() {
         return Err(Errors::file("the file renders to nothing"));
     }
-    let whole = scan(text, text.len(), DEEPEST);
-    if let Some(offset) = whole.too_deep {
-        let message = format!("objects and lists are nested more than {DEEPEST} deep");
-        return Err(Errors::file(report(text, line_col(text, offset), &message)));
-    }
-    json5::from_str(text).map_err(|error| Errors::file(explain(text, &whole, &error)))
+    json5::from_str(text).map_err(|error| explain(text, &error))
 }
 
 /// What the parser says, in an operator's words.
-fn explain(text: &str, whole: &Scan, error: &json5::Error) -> String {
+fn explain(text: &str, error: &json5::Error) -> Errors {
+    let offset = error.position().map(|position| offset_of(text, position));
+    let offset = offset.unwrap_or(text.len());
+    if error.code().is_none() && error.to_string().starts_with(TOO_DEEP) {
+        let message = format!("objects and lists are nested more than {DEEPEST} deep");
+        return refuse(text, line_col(text, offset), &message);
+    }
+    let rest = text.get(offset..).unwrap_or_default();
     // What has no code the standard library refused: an escape, or a number.
-    let code = error.code().unwrap_or_else(|| {
-        let offset = error.position().map(|position| offset_of(text, position));
-        let rest = text.get(offset.unwrap_or(text.len())..);
-        match rest.is_some_and(|rest| rest.starts_with('\\')) {
-            true => ErrorCode::InvalidEscapeSequence,
-            false => ErrorCode::ExpectedNumber,
-        }
+    let code = error.code().unwrap_or(match rest.starts_with('\\') {
+        true => ErrorCode::InvalidEscapeSequence,
+        false => ErrorCode::ExpectedNumber,
     });
-    let offset = match error.position() {
+    let offset = match is_end(code) {
         // The parser gives the opening bracket, or nothing.
-        _ if is_end(code) => text.trim_end().len(),
-        Some(position) => word_start(text, offset_of(text, position), code),
-        None => text.trim_end().len(),
+        true => text.trim_end().len(),
+        false => word_start(text, offset, code),
     };
-    let fault = Fault {
-        text,
-        offset,
-        code,
-        before: scan(text, offset, usize::MAX),
-    };
-    report(text, line_col(text, offset), &fault.message(whole))
+    let fault = Fault::at(text, offset, code);
+    refuse(text, line_col(text, offset), &fault.message())
 }
 
 /// Whether the text ended too early.
@@ -108,10 +95,25 @@ struct Fault<'t> {
 }
 
 impl<'t> Fault<'t> {
+    fn at(text: &'t str, offset: usize, code: ErrorCode) -> Self {
+        // The end of the file may be in a comment or a string that spaces end.
+        let before = if is_end(code) {
+            Some(text)
+        } else {
+            text.get(..offset)
+        };
+        Self {
+            text,
+            offset,
+            code,
+            before: Scan::of(before.unwrap_or(text)),
+        }
+    }
+
     /// The likely cause, or what the parser expected.
-    fn message(&self, whole: &Scan) -> String {
+    fn message(&self) -> String {
         match self.code {
-            code if is_end(code) => return self.end_of_file(whole),
+            code if is_end(code) => return self.end_of_file(),
             ErrorCode::LineTerminatorInString => return self.end_of_line(),
             ErrorCode::LeadingZero => {
                 return format!("a number begins with 0: put {} in quotes", self.word());
@@ -164,8 +166,8 @@ impl<'t> Fault<'t> {
         message.to_owned()
     }
 
-    fn end_of_file(&self, whole: &Scan) -> String {
-        let (what, begin) = match (whole.context, whole.open.last()) {
+    fn end_of_file(&self) -> String {
+        let (what, begin) = match (self.before.context, self.before.open.last()) {
             (Context::Text(begin), _) => ("quote", begin),
             (Context::Comment(begin), _) => ("comment", begin),
             (Context::Plain, Some((b'{', begin))) => ("{", *begin),
@@ -251,18 +253,6 @@ fn bare_word(word: &str) -> String {
     }
 }
 
-impl Scan {
-    fn is_closed_by(&self, close: char) -> bool {
-        self.open
-            .last()
-            .is_some_and(|(open, _)| closes(*open, close))
-    }
-
-    fn last_is(&self, byte: u8) -> bool {
-        self.last.is_some_and(|(last, _)| last == byte)
-    }
-}
-
 /// The byte at a position of the parser's, which counts characters and lines
 /// from 0, and lines as ECMAScript does.
 fn offset_of(text: &str, position: Position) -> usize {
@@ -289,7 +279,7 @@ fn offset_of(text: &str, position: Position) -> usize {
 }
 
 /// Line and column of a byte, counted from 1; columns count characters.
-fn line_col(text: &str, offset: usize) -> (usize, usize) {
+pub(crate) fn line_col(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
@@ -297,9 +287,13 @@ fn line_col(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
-/// `line:col: message`, the line, and a caret below the character; lines and
-/// columns count from 1, columns in characters.
-pub(crate) fn report(text: &str, (line, column): (usize, usize), message: &str) -> String {
+/// The error at a line and a column of a text: `line:col: message`, the line,
+/// and a caret below the character. Both count from 1, columns in characters.
+pub(crate) fn refuse(text: &str, position: (usize, usize), message: &str) -> Errors {
+    Errors::at(position, report(text, position, message))
+}
+
+fn report(text: &str, (line, column): (usize, usize), message: &str) -> String {
     let content = text.split('\n').nth(line.saturating_sub(1));
     let first = column.saturating_sub(SHOWN + 1);
     let shown: String = content

@@ -284,7 +284,7 @@ mod tests {
         ] {
             let errors = telemetry(&format!("{{metrics: [{metric}]}}"), false)
                 .1
-                .finish()
+                .finish("")
                 .unwrap_err();
             assert_eq!(errors.to_string(), error, "{metric}");
         }
@@ -304,7 +304,7 @@ mod tests {
             ),
         ] {
             assert_eq!(
-                telemetry(text, false).1.finish().unwrap_err().to_string(),
+                telemetry(text, false).1.finish("").unwrap_err().to_string(),
                 error,
                 "{text}"
             );
@@ -315,7 +315,7 @@ mod tests {
     fn sensors_of_version_2_are_told_what_replaces_them() {
         let errors = telemetry("{sensors: []}", false)
             .1
-            .finish()
+            .finish("")
             .unwrap_err()
             .to_string();
         assert!(

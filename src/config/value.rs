@@ -8,7 +8,14 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+
+/// Objects and lists are refused below this depth. No sensible file reaches it;
+/// the parser recurses, and every thread's stack bears so much.
+pub(crate) const DEEPEST: usize = 64;
+
+/// The parser's error about a value that is too deep begins so.
+pub(crate) const TOO_DEEP: &str = "nested too deep";
 
 /// A text in a message is cut after so many characters.
 const SHOWN: usize = 60;
@@ -79,12 +86,34 @@ impl fmt::Display for Value<'_> {
 
 impl<'de> Deserialize<'de> for Value<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue)
+        AnyValue { depth: 0 }.deserialize(deserializer)
     }
 }
 
-/// Takes whatever the JSON5 parser finds.
-struct AnyValue;
+/// Takes whatever the JSON5 parser finds at a depth.
+#[derive(Clone, Copy)]
+struct AnyValue {
+    depth: usize,
+}
+
+impl AnyValue {
+    /// Takes what is in the object or list that is found here.
+    fn inner<E: Error>(self) -> Result<Self, E> {
+        let depth = self.depth + 1;
+        match depth <= DEEPEST {
+            true => Ok(Self { depth }),
+            false => Err(E::custom(TOO_DEEP)),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for AnyValue {
+    type Value = Value<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value<'de>, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
 impl<'de> Visitor<'de> for AnyValue {
     type Value = Value<'de>;
@@ -126,17 +155,19 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+        let inner = self.inner()?;
         let mut list = Vec::new();
-        while let Some(value) = seq.next_element()? {
+        while let Some(value) = seq.next_element_seed(inner)? {
             list.push(value);
         }
         Ok(Value::List(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let inner = self.inner()?;
         let mut entries = Vec::new();
         // A key is read as a value because serde's own texts are never borrowed.
-        while let Some((key, value)) = map.next_entry::<Value<'de>, Value<'de>>()? {
+        while let Some((key, value)) = map.next_entry_seed(inner, inner)? {
             if let Value::Text(key) = key {
                 entries.push((key, value));
             }

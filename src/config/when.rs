@@ -219,7 +219,7 @@ mod tests {
         ] {
             let (when, findings) = when(text);
             assert_eq!(when.start, start, "{text}");
-            assert!(findings.finish().unwrap().is_empty(), "{text}");
+            assert!(findings.finish("").unwrap().is_empty(), "{text}");
         }
     }
 
@@ -230,7 +230,7 @@ mod tests {
         let (periodic, findings) = when("{interval: '5s', timeout: '2m', source: 'a'}");
         assert_eq!(periodic.timeout, None);
         let warnings: Vec<String> = findings
-            .finish()
+            .finish("")
             .unwrap()
             .iter()
             .map(ToString::to_string)
@@ -276,7 +276,7 @@ mod tests {
                 "when.once: 3 is not the name of an event",
             ),
         ] {
-            let errors = when(text).1.finish().unwrap_err().to_string();
+            let errors = when(text).1.finish("").unwrap_err().to_string();
             assert_eq!(errors, error, "{text}");
         }
     }
@@ -285,7 +285,7 @@ mod tests {
     fn an_unknown_event_is_answered_with_the_known_ones() {
         let error = when("{source: 'a', once: 'helthy'}")
             .1
-            .finish()
+            .finish("")
             .unwrap_err();
         assert_eq!(
             error.to_string(),
@@ -299,6 +299,6 @@ mod tests {
     fn a_signal_with_an_event_runs_at_every_signal() {
         let (when, findings) = when("{source: 'SIGHUP', once: 'healthy'}");
         assert_eq!(when.start, Start::Each(Event::new(Code::Signal, "SIGHUP")));
-        assert_eq!(findings.finish().unwrap().len(), 1);
+        assert_eq!(findings.finish("").unwrap().len(), 1);
     }
 }

@@ -35,7 +35,9 @@ impl Moment {
         // SAFETY: `tm` consists of integers and a pointer that nobody follows;
         // all zeroes are valid for it.
         let mut tm: libc::tm = unsafe { std::mem::zeroed() };
-        let seconds = since_epoch.as_secs() as libc::time_t;
+        // A time_t; its name is deprecated for some targets until it has 64
+        // bits on all of them.
+        let seconds = since_epoch.as_secs() as _;
         // SAFETY: both pointers are valid for the call. It reads `TZ`, which is
         // sound because nothing in this program changes its own environment.
         let converted = unsafe { libc::localtime_r(&raw const seconds, &raw mut tm) };

@@ -30,7 +30,11 @@ fn decoded<T>(
 }
 
 fn errors(text: &str, variables: &[(&str, &str)]) -> String {
-    consul(text, variables).1.finish().unwrap_err().to_string()
+    consul(text, variables)
+        .1
+        .finish("")
+        .unwrap_err()
+        .to_string()
 }
 
 #[test]
@@ -62,7 +66,7 @@ fn an_address_is_a_host_and_a_port_with_a_scheme_before_it() {
         ("{address: ''}", "127.0.0.1:8500", false),
     ] {
         let (spec, findings) = consul(text, &[]);
-        assert!(findings.finish().unwrap().is_empty(), "{text}");
+        assert!(findings.finish("").unwrap().is_empty(), "{text}");
         let spec = spec.unwrap();
         assert_eq!(
             (spec.address.as_str(), spec.tls.is_some()),
@@ -97,7 +101,7 @@ fn what_the_original_took_for_an_address_is_taken_with_a_warning() {
         ),
     ] {
         let (spec, findings) = consul(text, &[]);
-        let warnings = findings.finish().unwrap();
+        let warnings = findings.finish("").unwrap();
         assert_eq!(
             warnings.first().unwrap().to_string(),
             format!("consul: {warning}"),
@@ -205,7 +209,7 @@ fn certificates_are_verified_unless_file_or_environment_say_no() {
     ] {
         let text = format!("{{address: 'c:1', scheme: 'https', tls: {tls}}}");
         let (spec, findings) = consul(&text, &[("CONSUL_HTTP_SSL_VERIFY", variable)]);
-        let warnings = findings.finish().unwrap();
+        let warnings = findings.finish("").unwrap();
         assert_eq!(warnings.is_empty(), verify, "{tls} {variable}");
         assert_eq!(
             spec.unwrap().tls.unwrap().verify,
@@ -224,18 +228,18 @@ fn certificates_without_tls_are_a_warning_and_not_looked_at() {
     let (spec, findings) = consul("{address: 'c:1', tls: {cafile: '/no/such/file'}}", &[]);
     assert_eq!(spec.unwrap().tls, None);
     assert_eq!(
-        findings.finish().unwrap().first().unwrap().to_string(),
+        findings.finish("").unwrap().first().unwrap().to_string(),
         "consul.tls: has no effect without the scheme \"https\""
     );
     let (_, findings) = consul("'c:1'", &[("CONSUL_CACERT", "/no/such/file")]);
-    assert!(findings.finish().unwrap().is_empty());
+    assert!(findings.finish("").unwrap().is_empty());
 }
 
 #[test]
 fn certificate_files_come_from_the_file_or_the_environment() {
     let text = "{scheme: 'https', tls: {cafile: 'ca', clientcert: 'cert', clientkey: 'key', servername: 'a'}}";
     let (settings, findings) = consul(text, &[]);
-    assert!(findings.finish().unwrap().is_empty());
+    assert!(findings.finish("").unwrap().is_empty());
     let tls = settings.unwrap().tls.unwrap();
     assert_eq!(tls.ca_file, Some("ca".into()));
     assert_eq!(tls.client_key, Some("key".into()));
@@ -250,7 +254,7 @@ fn certificate_files_come_from_the_file_or_the_environment() {
     ];
     for text in ["'https://c:1'", text] {
         let (settings, findings) = consul(text, &variables);
-        assert!(findings.finish().unwrap().is_empty());
+        assert!(findings.finish("").unwrap().is_empty());
         let tls = settings.unwrap().tls.unwrap();
         assert_eq!(tls.ca_file, Some("env/ca".into()));
         assert_eq!(tls.ca_path, Some("env/trusted".into()));
@@ -264,7 +268,7 @@ fn certificate_files_come_from_the_file_or_the_environment() {
 #[test]
 fn https_needs_a_build_with_tls() {
     let (_, findings) = loaded("'https://c:1'", &[]);
-    let error = findings.finish().unwrap_err().to_string();
+    let error = findings.finish("").unwrap_err().to_string();
     assert!(
         error.starts_with("consul.tls: this build has no TLS"),
         "{error}"

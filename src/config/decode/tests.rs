@@ -10,7 +10,7 @@ fn decode<T: Decode>(text: &str) -> Result<T, String> {
     let mut findings = Findings::default();
     let value = json5::from_str(text).unwrap();
     let decoded = T::decode(value, &Path::Root.key("key"), &mut findings);
-    match findings.finish() {
+    match findings.finish("") {
         Ok(_) => Ok(decoded.unwrap()),
         Err(errors) => Err(errors.to_string().replace("key: ", "")),
     }
@@ -232,7 +232,7 @@ fn what_is_left_out_null_or_empty_has_the_tables_value() {
         "{name: 'a', light: '', dim: '', note: '', pause: '', inner: {}}",
     ] {
         let (lamp, findings) = lamp(text);
-        assert!(findings.finish().unwrap().is_empty(), "{text}");
+        assert!(findings.finish("").unwrap().is_empty(), "{text}");
         let lamp = lamp.unwrap();
         assert_eq!(lamp.name.as_deref(), Some("a"), "{text}");
         assert_eq!(lamp.light, Some(Light::Green), "{text}");
@@ -249,7 +249,7 @@ fn every_error_of_an_object_is_found() {
     let (lamp, findings) =
         lamp("{lihgt: 'red', light: 'blue', count: 10, inner: {watts: 0, x: 1}, pause: 0}");
     assert!(lamp.unwrap().faulty);
-    let errors = findings.finish().unwrap_err().to_string();
+    let errors = findings.finish("").unwrap_err().to_string();
     let lines: Vec<&str> = errors.lines().collect();
     assert_eq!(
         lines,
@@ -267,7 +267,7 @@ fn every_error_of_an_object_is_found() {
 
 #[test]
 fn a_required_key_that_is_empty_says_why() {
-    let errors = lamp("{name: ''}").1.finish().unwrap_err();
+    let errors = lamp("{name: ''}").1.finish("").unwrap_err();
     assert_eq!(
         errors.to_string(),
         "name: is required, but it is empty: did an environment variable render to nothing?"
@@ -279,7 +279,7 @@ fn of_a_key_that_comes_twice_the_last_one_counts() {
     let (lamp, findings) = lamp("{name: 'a', count: 1, count: 2, count: 4}");
     assert_eq!(lamp.unwrap().count, Some(Integer(4)));
     let warnings: Vec<String> = findings
-        .finish()
+        .finish("")
         .unwrap()
         .iter()
         .map(ToString::to_string)
@@ -289,7 +289,7 @@ fn of_a_key_that_comes_twice_the_last_one_counts() {
 
 #[test]
 fn a_scalar_is_no_object() {
-    let errors = lamp("'a'").1.finish().unwrap_err().to_string();
+    let errors = lamp("'a'").1.finish("").unwrap_err().to_string();
     assert_eq!(
         errors,
         "\"a\" is no object ({…} with any of name, light, count, dim, note, pause, inner)"
@@ -310,7 +310,7 @@ fn items_of_a_list_are_told_by_their_names() {
         let mut findings = Findings::default();
         let value = json5::from_str(text).unwrap();
         Items::<RawLamp>::decode(value, &Path::Root.key("lamps"), &mut findings);
-        let errors = findings.finish().unwrap_err();
+        let errors = findings.finish("").unwrap_err();
         let found: Vec<&str> = errors
             .findings()
             .iter()
@@ -328,6 +328,6 @@ fn an_unchecked_setting_is_checked_when_it_matters() {
     assert_eq!(setting.text, "ten");
     let mut findings = Findings::default();
     assert_eq!(setting.check(&Path::Root.key("count"), &mut findings), None);
-    let errors = findings.finish().unwrap_err().to_string();
+    let errors = findings.finish("").unwrap_err().to_string();
     assert_eq!(errors, "count: \"ten\" is not an integer");
 }

@@ -10,7 +10,8 @@ use crate::event::{Code, Event};
 /// The job of a text, with the findings about it.
 fn job(text: &str) -> (Option<JobSpec>, Findings) {
     let mut findings = Findings::default();
-    let at = Path::Named(&Path::Root, "job", "app");
+    let jobs = Path::Root.key("jobs");
+    let at = Path::Named(&jobs, 0, "job", "app");
     let raw = RawJob::decode(json5::from_str(text).unwrap(), &at, &mut findings);
     let host = Host::new(
         "here",
@@ -24,20 +25,20 @@ fn job(text: &str) -> (Option<JobSpec>, Findings) {
 fn good(text: &str) -> JobSpec {
     let (spec, findings) = job(text);
     let warnings = findings
-        .finish()
+        .finish("")
         .map_err(|errors| format!("{text}: {errors}"));
     assert_eq!(warnings, Ok(Vec::new()), "{text}");
     spec.unwrap()
 }
 
 fn errors(text: &str) -> String {
-    job(text).1.finish().unwrap_err().to_string()
+    job(text).1.finish("").unwrap_err().to_string()
 }
 
 fn warnings(text: &str) -> Vec<String> {
     job(text)
         .1
-        .finish()
+        .finish("")
         .unwrap()
         .iter()
         .map(ToString::to_string)

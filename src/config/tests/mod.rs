@@ -132,6 +132,45 @@ fn all_errors_of_a_file_are_told_at_once() {
 }
 
 #[test]
+fn findings_know_their_place_in_the_text() {
+    let text = "{
+  jobs: [
+    {name: 'a', exec: 'x | y', restrats: 1},
+    {
+      exec: 'b',
+      when: {interval: 0},
+      port: 80,
+    },
+  ],
+  stopTimeout: -1,
+}";
+    let errors = parse(text).unwrap_err();
+    let places: Vec<_> = errors
+        .findings()
+        .iter()
+        .map(|finding| (&*finding.path, finding.position))
+        .collect();
+    assert_eq!(
+        places,
+        [
+            ("stopTimeout", Some((10, 3))),
+            ("job[a].restrats", Some((3, 32))),
+            ("jobs[1].when.interval", Some((6, 14))),
+            ("jobs[1].name", Some((4, 5))),
+            ("jobs[1].health", Some((4, 5))),
+            ("", None),
+        ]
+    );
+    let warnings = parse("{jobs: [{name: 'a'},\n{name: 'a', exec: 'x | y'}]}")
+        .unwrap()
+        .warnings;
+    let places: Vec<_> = warnings.iter().map(|finding| finding.position).collect();
+    assert_eq!(places, [Some((2, 13)), Some((2, 1))]);
+    let syntax = parse("{\n a: }").unwrap_err();
+    assert_eq!(syntax.findings().first().unwrap().position, Some((2, 5)));
+}
+
+#[test]
 fn the_shutdown_timeout_is_seconds_or_a_duration() {
     for (text, seconds) in [
         ("5", 5),

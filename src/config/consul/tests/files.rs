@@ -79,7 +79,7 @@ fn what_is_in_the_files_is_part_of_the_configuration() {
     );
     let load = || {
         let (spec, findings) = loaded(&text, &[]);
-        assert!(findings.finish().unwrap().is_empty());
+        assert!(findings.finish("").unwrap().is_empty());
         spec.unwrap()
     };
     let before = load();
@@ -130,7 +130,7 @@ fn bad_files_are_errors() {
     ] {
         let text = files.text(&format!("{{scheme: 'https', tls: {{{tls}}}}}"));
         let (_, findings) = loaded(&text, &[]);
-        let errors = findings.finish().unwrap_err().to_string();
+        let errors = findings.finish("").unwrap_err().to_string();
         assert_eq!(errors, files.text(error), "{tls}");
     }
 }

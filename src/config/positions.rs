@@ -1,0 +1,187 @@
+//! Where in the text the keys and items are that something was found about.
+//!
+//! The JSON5 parser gives values without places, so the text is walked once
+//! more if there is anything to say. Keys with escapes are not found; the place
+//! of the object around them is given then.
+
+use super::scan::{Token, Tokens};
+
+/// Ends each step of a location.
+const END: char = '\u{1f}';
+
+/// The steps from the file's object to a value, as one text: keys, and places in
+/// lists counted from 0.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Location(String);
+
+impl Location {
+    /// Goes on to the value of a key.
+    pub(crate) fn key(mut self, key: &str) -> Self {
+        self.0.push_str(key);
+        self.0.push(END);
+        self
+    }
+
+    /// Goes on to an item of a list.
+    pub(crate) fn index(self, index: usize) -> Self {
+        self.key(&index.to_string())
+    }
+
+    fn truncate(&mut self, steps: usize) {
+        let end = self.0.match_indices(END).nth(steps.wrapping_sub(1));
+        self.0.truncate(end.map_or(0, |(end, _)| end + 1));
+    }
+
+    /// This location and those of what is around it, the innermost first.
+    fn outwards(&self) -> impl Iterator<Item = &str> {
+        let whole = std::iter::once(self.0.as_str());
+        let around = self.0.rmatch_indices(END).skip(1);
+        whole.chain(around.filter_map(|(end, _)| self.0.get(..=end)))
+    }
+}
+
+/// The offsets in `text` of the keys and items at `locations`, or of the nearest
+/// around them that the text has.
+pub(crate) fn find(text: &str, locations: &[&Location]) -> Vec<Option<usize>> {
+    let wanted = locations.iter().flat_map(|location| location.outwards());
+    let mut found: Vec<(&str, Option<usize>)> = wanted.map(|wanted| (wanted, None)).collect();
+    found.sort_unstable();
+    found.dedup();
+    let at = |found: &[(&str, Option<usize>)], location: &str| {
+        found
+            .binary_search_by(|(wanted, _)| (*wanted).cmp(location))
+            .ok()
+    };
+    walk(text, |location, offset| {
+        // Of a key that comes twice the last one counts.
+        let slot = at(&found, &location.0).and_then(|index| found.get_mut(index));
+        if let Some((_, slot)) = slot {
+            *slot = Some(offset);
+        }
+    });
+    let place = |location: &str| found.get(at(&found, location)?)?.1;
+    let places = locations
+        .iter()
+        .map(|location| location.outwards().find_map(place));
+    places.collect()
+}
+
+/// What a bracket has opened, and where in it the walk is.
+enum Within {
+    /// In an object, before a key, or before a value.
+    Object { before_key: bool },
+    /// In a list, before or behind its item of this index.
+    List { index: usize, before_item: bool },
+}
+
+/// Calls `visit` with the location and the offset of each key of each object and
+/// each item of each list, in the order of the text.
+fn walk(text: &str, mut visit: impl FnMut(&Location, usize)) {
+    let mut around: Vec<Within> = Vec::new();
+    let mut here = Location::default();
+    for (token, place) in Tokens::of(text) {
+        let depth = around.len();
+        let word = text.get(place.clone()).unwrap_or_default();
+        match (token, around.last_mut()) {
+            (Token::Mark(b'}' | b']'), _) => {
+                around.pop();
+                continue;
+            }
+            (Token::Mark(b','), Some(Within::Object { before_key })) => *before_key = true,
+            (Token::Mark(b','), Some(Within::List { index, before_item })) => {
+                (*index, *before_item) = (*index + 1, true);
+            }
+            (Token::Mark(b':' | b','), _) => {}
+            (Token::Text | Token::Word, Some(Within::Object { before_key })) if *before_key => {
+                *before_key = false;
+                here.truncate(depth - 1);
+                here = here.key(word.trim_matches(['"', '\'']));
+                visit(&here, place.start);
+            }
+            (_, Some(Within::List { index, before_item })) if *before_item => {
+                *before_item = false;
+                here.truncate(depth - 1);
+                here = here.index(*index);
+                visit(&here, place.start);
+            }
+            _ => {}
+        }
+        match token {
+            Token::Mark(b'{') => around.push(Within::Object { before_key: true }),
+            Token::Mark(b'[') => around.push(Within::List {
+                index: 0,
+                before_item: true,
+            }),
+            Token::Mark(_) | Token::Text | Token::Word => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    const TEXT: &str = "// first\n{a: 1, 'b': {c: [10, {d: 'x,y'}, [1, 2]], /* c: */ \"e\": 2}, a: 3, f: [{}, {g: {h: 1}}]}";
+
+    /// The text from the key or item on whose steps are given.
+    fn from(steps: &[&str]) -> Option<&'static str> {
+        let mut location = Location::default();
+        for step in steps {
+            location = location.key(step);
+        }
+        let found = find(TEXT, &[&location]);
+        TEXT.get(found.first().unwrap().as_ref().copied()?..)
+    }
+
+    #[test]
+    fn keys_and_items_are_found() {
+        for (steps, begin) in [
+            (&["b"] as &[&str], "'b': {"),
+            (&["b", "c"], "c: [10"),
+            (&["b", "c", "0"], "10, {d"),
+            (&["b", "c", "1"], "{d: "),
+            (&["b", "c", "1", "d"], "d: 'x,y'"),
+            (&["b", "c", "2"], "[1, 2]"),
+            (&["b", "c", "2", "1"], "2]"),
+            (&["b", "e"], "\"e\": 2"),
+            (&["f", "0"], "{}, {g"),
+            (&["f", "1", "g", "h"], "h: 1"),
+        ] {
+            let found = from(steps).unwrap();
+            assert!(found.starts_with(begin), "{steps:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn of_a_key_that_comes_twice_the_last_is_found() {
+        assert!(from(&["a"]).unwrap().starts_with("a: 3"));
+    }
+
+    #[test]
+    fn what_is_not_there_is_found_around_it() {
+        for (steps, begin) in [
+            (&["f", "1", "g", "z"] as &[&str], "g: {h"),
+            (&["f", "7", "g"], "f: [{}"),
+            (&["b", "z", "z", "z"], "'b': {"),
+        ] {
+            let found = from(steps).unwrap();
+            assert!(found.starts_with(begin), "{steps:?}: {found}");
+        }
+        assert_eq!(from(&["z"]), None);
+        assert_eq!(from(&[]), None);
+    }
+
+    #[test]
+    fn many_are_found_in_one_walk() {
+        let text = format!("[{}]", "{a: 1}, ".repeat(10_000));
+        let locations: Vec<Location> = (0..10_000)
+            .map(|i| Location::default().index(i).key("a"))
+            .collect();
+        let found = find(&text, &locations.iter().collect::<Vec<_>>());
+        for (index, offset) in found.into_iter().enumerate() {
+            assert_eq!(offset, Some(index * "{a: 1}, ".len() + 2));
+        }
+    }
+}
