@@ -1,4 +1,66 @@
-//! ContainerPilot: an init and process supervisor.
+//! ContainerPilot: an init and process supervisor. This page is the map.
+//!
+//! One binary, two lives. [`run`] reads the command line ([`cli`]): as a client it
+//! makes one exchange with a running supervisor ([`subcommand`], [`client`]) or
+//! tells something about a file; without a subcommand it is the supervisor
+//! ([`mod@supervise`]) until all jobs are complete or it is told to stop.
+//!
+//! # The supervisor
+//!
+//! ```text
+//!  signals ──────────┐                                 ┌── starts processes: a worker each,
+//!  workers ──────────┤            the event loop       │   which then pumps their output
+//!  control plane ────┤ message ┌───────────────────┐   ├── signals process groups, reaps
+//!  telemetry ────────┼────────>│ main_loop         │───┤── replies to clients
+//!  discovery ────────┤  one    │   supervisor      │   ├── wishes to discovery
+//!  watches ──────────┤ inbox   │   (pure state)    │   └── log entries
+//!  reload ───────────┘         └───────────────────┘ action
+//! ```
+//!
+//! [`supervisor`] owns all state and does no I/O: [messages](message::Message) and
+//! the time go in, [actions](message::Action) come out. The main loop around it is
+//! the only place that reads the clock, waits, reaps and kills. Everything that
+//! can block has a thread of its own and reports by a message: signals
+//! ([`signals`]), starting a process and pumping its output ([`process`]), the
+//! control plane ([`control`]) and telemetry ([`telemetry`]) on the bounded server
+//! of [`http`], service discovery and each watch ([`discovery`]), reading a
+//! configuration ([`config`], [`preparation`]), writing the log ([`logging`]).
+//!
+//! # What always holds
+//!
+//! - **The loop never waits.** It opens no file, sends into no channel that can be
+//!   full, and takes no lock but that of the log's queue, which is held for a copy.
+//! - **One inbox, one order.** Every fact arrives as one [`message::Message`]; every
+//!   job sees every event in the same order; the same messages give the same run.
+//! - **Only the loop reaps and only the loop kills.** A child's pid stays reserved
+//!   until all that follows from its end is done, so no signal hits a stranger.
+//! - **Ids are never reused.** What an old run, watch or configuration still has to
+//!   say is recognised and dropped.
+//! - **Never two processes of one job at a time**, and never two of its checks.
+//! - **A worker reports its end exactly once**, also when it panics.
+//! - **Everything that can fail is done before a configuration is accepted.** A
+//!   refused one has changed nothing, at the start as at a reload.
+//! - **Everything a client can claim is bounded**: bytes, time, connections, streams.
+//!
+//! # What is deliberately absent
+//!
+//! No async runtime: a blocked thread costs a few kilobytes and no explanation. No
+//! broadcast bus: jobs are plain data behind one dispatcher, so there is nothing to
+//! fill up or to lock. No polling and no sleeping: waits are for messages and
+//! deadlines, and an idle supervisor does not wake up. No shutdown without a
+//! deadline, and no wait that outlives the last process.
+//!
+//! # Where to look
+//!
+//! | question | module |
+//! | --- | --- |
+//! | what does a flag do? | [`cli`], then [`subcommand`] and [`client`] |
+//! | what may a configuration say? | [`config`]: one file for each object of it |
+//! | what happens when …? | [`supervisor`]: one file for each noun of the manual |
+//! | how is a process started, its output read? | [`process`] |
+//! | what does the API answer? | [`control`]: `api` is the table of endpoints |
+//! | what is exported? | [`telemetry`] |
+//! | who talks to Consul? | [`discovery`] |
 
 pub mod cli;
 pub mod client;
@@ -20,21 +82,14 @@ pub mod supervisor;
 pub mod telemetry;
 pub mod tls;
 pub mod unix_socket;
+pub mod version;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cli::Invocation;
-
-/// The version, as `-version` tells it.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The commit this was built from, if the build was told.
-pub const GIT_HASH: &str = match option_env!("CONTAINERPILOT_GIT_HASH") {
-    Some(hash) => hash,
-    None => "unknown",
-};
+use version::{GIT_HASH, VERSION};
 
 /// What a usage error exits with, as Go's `flag` package does.
 const USAGE: u8 = 2;

@@ -20,6 +20,7 @@ use crate::logging::Log;
 use crate::message::Message;
 use crate::telemetry::metrics::{ConsulRequests, Requests};
 use crate::telemetry::server::{self as telemetry, Outside, Telemetry};
+use crate::version::{GIT_HASH, VERSION};
 
 /// A configuration and what was opened for it.
 #[derive(Debug)]
@@ -170,8 +171,8 @@ fn listen(socket: &Path, common: &Common) -> Result<Control, server::StartError>
 fn outside(common: &Common, log: &Log) -> Outside {
     let (inbox, log) = (common.inbox.clone(), log.clone());
     Outside {
-        version: crate::VERSION,
-        revision: crate::GIT_HASH,
+        version: VERSION,
+        revision: GIT_HASH,
         ask: Box::new(move |question, to| {
             let _gone = inbox.send(Message::Question(question, to));
         }),

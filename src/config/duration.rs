@@ -2,7 +2,7 @@
 //!
 //! Grammar, limits and texts are those of Go's `time.ParseDuration` and
 //! `Duration.String`, because existing files were written for them. Pure; the
-//! decoder calls it and other modules use [`format`] for their messages.
+//! decoder calls it and other modules use [`format()`] for their messages.
 
 use std::time::Duration;
 

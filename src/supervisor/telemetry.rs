@@ -10,6 +10,7 @@ use crate::event::Code;
 use crate::message::Action;
 use crate::telemetry::question::{Answer, AnswerTo, Question};
 use crate::telemetry::status::{JobStatus, ServiceStatus, Status};
+use crate::version::VERSION;
 
 /// From one heartbeat of the telemetry service to the next.
 const HEARTBEAT: Duration = Duration::from_secs(5);
@@ -77,7 +78,7 @@ impl Supervisor {
             status: job.status(),
         });
         Status {
-            version: env!("CARGO_PKG_VERSION"),
+            version: VERSION,
             jobs: jobs.collect(),
             services: services.collect(),
             watches: self
