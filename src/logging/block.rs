@@ -2,8 +2,8 @@
 //! what must not be copied.
 //!
 //! Copying and searching are one pass over sixteen bytes at a time. The usual
-//! way, a search and three calls of memcpy for every line, costs five times as
-//! much where memcpy is made for long copies, as musl's is.
+//! way, a search and three calls of memcpy for every line, takes several times
+//! as long where memcpy is made for long copies, as musl's is.
 
 /// Bytes that grow at the end.
 #[derive(Debug, Default)]

@@ -1,10 +1,10 @@
 //! The pump: one child's output, line by line, into the log.
 //!
-//! Stdout and stderr of a child share one pipe, so one blocking wait serves
-//! both and their order is kept. The worker of an execution calls [`pump`] and
-//! stays in it until every holder of the pipe's other end is gone; a pump that
-//! has nothing to do holds no buffer. It knows nothing of the process itself:
-//! exits are reported elsewhere.
+//! Stdout and stderr of a child share one pipe, so one wait serves both and
+//! their order is kept. The worker of an execution calls [`pump`] and stays in
+//! it until every holder of the pipe's other end is gone, or the log is closing
+//! and the pipe empty. A pump that has nothing to do holds no buffer. It knows
+//! nothing of the process itself: exits are reported elsewhere.
 
 use std::io::{self, ErrorKind, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -100,17 +100,18 @@ impl<P: Read + AsFd> Pump<'_, P> {
 
     /// Waits for output without holding memory for it, and then has a buffer.
     fn wait(&mut self) -> Wait {
-        if self.input.len() > SMALL {
-            let soon = self.poll(Some(LINGER));
-            if soon != Wait::TimedOut {
-                return soon;
+        let lingers = self.input.len() > SMALL;
+        let mut wait = Wait::TimedOut;
+        if lingers {
+            wait = self.poll(Some(LINGER));
+        }
+        if wait == Wait::TimedOut {
+            if lingers || self.filled == 0 {
+                self.release();
             }
-            self.release();
+            wait = self.poll(None);
         }
-        if self.filled == 0 {
-            self.release();
-        }
-        let wait = self.poll(None);
+        // Reading into no room would look like the end of the pipe.
         if self.input.len() <= self.filled {
             self.enlarge(SMALL);
         }
@@ -164,29 +165,34 @@ impl<P: Read + AsFd> Pump<'_, P> {
     fn received(&mut self, count: usize) {
         let known = self.filled;
         self.filled = self.input.len().min(known + count);
-        let saturated = self.filled == self.input.len();
-        if !self.log.is_shown() {
+        let is_full = self.filled == self.input.len();
+        if self.log.is_shown() {
+            self.log_lines(known);
+        } else {
             self.filled = 0;
-            return;
         }
-        self.frame
-            .set(self.log.format(), &Moment::now(), &self.fields);
-        let input = std::mem::take(&mut self.input);
-        let received = input.get(..self.filled).unwrap_or_default();
-        let consumed = self.lines(received, known);
-        self.input = input;
-        self.hand_over();
-        self.input.copy_within(consumed..self.filled, 0);
-        self.filled -= consumed;
-        if saturated && self.input.len() < LINE + READ {
+        if is_full && self.input.len() < LINE + READ {
             self.enlarge(LINE + READ - self.filled);
         }
     }
 
+    /// Logs the lines in the buffer, the first `known` bytes of which contain
+    /// no newline, and keeps what is left.
+    fn log_lines(&mut self, known: usize) {
+        let format = self.log.format();
+        self.frame.set(format, &Moment::now(), &self.fields);
+        let input = std::mem::take(&mut self.input);
+        let received = input.get(..self.filled).unwrap_or_default();
+        let logged = self.lines(received, known);
+        self.input = input;
+        self.hand_over();
+        self.input.copy_within(logged..self.filled, 0);
+        self.filled -= logged;
+    }
+
     /// Makes entries of the lines in `bytes`, and of what is too long to wait
-    /// for its end. The first `known` bytes are known to contain no newline:
-    /// a line that comes byte by byte is not searched from its start each
-    /// time. Returns how many bytes are dealt with.
+    /// for its end, and returns how much that was. `known` spares a line that
+    /// comes byte by byte from being searched from its start each time.
     fn lines(&mut self, bytes: &[u8], known: usize) -> usize {
         let mut rest = bytes;
         let has_line = find_newline(rest.get(known..).unwrap_or_default()).is_some();
