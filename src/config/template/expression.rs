@@ -327,7 +327,7 @@ impl Translator<'_> {
     /// `[:alpha:]`, of which the first bracket is `c`.
     fn named_class(&mut self, c: char) -> Option<String> {
         self.rest.peek().filter(|next| c == '[' && **next == ':')?;
-        let ahead: String = self.rest.clone().take(16).collect();
+        let ahead: String = self.rest.clone().take(64).collect();
         let (name, _) = ahead.split_once(":]")?;
         self.rest.nth(name.len() + 1);
         Some(format!("[{name}:]"))

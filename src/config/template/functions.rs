@@ -5,7 +5,7 @@
 
 use super::evaluator::Budget;
 use super::text::{Buffer, Text, occurrences};
-use super::value::{Value, Variables, variable};
+use super::value::{Value, Variables, brief, variable};
 use super::{compare, escape, expression, lists, printf};
 
 /// What a function makes, or why it cannot.
@@ -87,18 +87,25 @@ const fn function(
     }
 }
 
+/// The names of all functions.
+#[cfg(test)]
+pub(super) fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|function| function.name)
+}
+
 /// The function of that name, or an error that names what it may have meant.
 pub(super) fn find(name: &str) -> Result<&'static Function, String> {
     let found = FUNCTIONS.binary_search_by(|function| function.name.cmp(name));
     if let Some(function) = found.ok().and_then(|index| FUNCTIONS.get(index)) {
         return Ok(function);
     }
+    let brief = brief(name);
     let same = |function: &&Function| function.name.eq_ignore_ascii_case(name);
     Err(match FUNCTIONS.iter().find(same) {
         Some(Function { name: known, .. }) => {
-            format!("there is no function {name:?}; did you mean {known}?")
+            format!("there is no function {brief}; did you mean {known}?")
         }
-        None => format!("there is no function {name:?}; for a variable write .{name}"),
+        None => format!("there is no function {brief}; for a variable write .{brief}"),
     })
 }
 
@@ -111,6 +118,7 @@ impl<'c, 'a> Call<'c, 'a> {
             let wanted = match (function.least, function.most) {
                 (least, ANY) => format!("at least {least}"),
                 (least, most) if least == most => format!("{least}"),
+                (least, most) if most == least + 1 => format!("{least} or {most}"),
                 (least, most) => format!("{least} to {most}"),
             };
             let noun = if wanted.ends_with('1') {

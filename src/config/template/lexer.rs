@@ -4,7 +4,7 @@
 //! parser looks ahead.
 
 use super::Fault;
-use super::value::excerpt;
+use super::value::{brief, excerpt};
 
 /// What begins an action.
 const OPEN: &str = "{{";
@@ -48,6 +48,11 @@ pub(super) struct Token<'a> {
 }
 
 impl Token<'_> {
+    /// The beginning of the text, for messages.
+    pub(super) fn brief(&self) -> String {
+        brief(self.text)
+    }
+
     /// The error that it stands where nothing of its kind may.
     pub(super) fn unexpected(&self, context: &str) -> Fault {
         let what = match self.kind {
@@ -279,7 +284,7 @@ impl<'a> Lexer<'a> {
                 '=' => ": a space must stand before \"=\"",
                 _ => "",
             };
-            let message = format!("unexpected character {c:?} after {word:?}{hint}");
+            let message = format!("unexpected character {c:?} after {}{hint}", brief(word));
             return Err(Fault::new(self.at + length, message));
         }
         let kind = match word {
@@ -318,11 +323,8 @@ impl<'a> Lexer<'a> {
             true => ": a \"-\" that trims needs a space after it, as in \"{{- \"",
             false => "",
         };
-        let piece = excerpt(text.as_bytes());
-        Err(Fault::new(
-            self.at,
-            format!("{piece} is not a number{hint}"),
-        ))
+        let message = format!("{} is not a number{hint}", brief(text));
+        Err(Fault::new(self.at, message))
     }
 }
 

@@ -5,7 +5,7 @@ use std::str::Chars;
 use super::decimal;
 use super::lexer::{Kind, Token};
 use super::text::Text;
-use super::value::{Value, excerpt};
+use super::value::Value;
 
 /// The string that a quoted or raw token stands for.
 pub(super) fn string<'a>(token: &Token<'a>) -> Result<Text<'a>, String> {
@@ -42,7 +42,7 @@ fn bad_escape(token: &Token<'_>, end: usize) -> String {
     let escape = before
         .get(before.rfind('\\').unwrap_or(0)..)
         .unwrap_or_default();
-    let whole = excerpt(token.text.as_bytes());
+    let whole = token.brief();
     let hint = "; in a raw string, `…`, a backslash stands for itself";
     format!("unknown escape sequence {escape} in {whole}{hint}")
 }
@@ -61,10 +61,9 @@ pub(super) fn character(token: &Token<'_>) -> Result<Value<'static>, String> {
     match code {
         Some(code) if rest.as_str().is_empty() => Ok(Value::Int(code)),
         _ => {
-            let piece = token.text;
-            Err(format!(
-                "{piece} is not one character; strings are in double quotes"
-            ))
+            let piece = token.brief();
+            let hint = "strings are in double quotes";
+            Err(format!("{piece} is not one character; {hint}"))
         }
     }
 }
@@ -108,7 +107,7 @@ fn digits(rest: &mut Chars<'_>, count: u32, base: u32) -> Option<u32> {
 /// The value of a numeric constant, typed as Go types it.
 pub(super) fn number(token: &Token<'_>) -> Result<Value<'static>, String> {
     let text = token.text;
-    let not_a_number = || format!("{text:?} is not a number");
+    let not_a_number = || format!("{} is not a number", token.brief());
     if token.kind == Kind::Complex {
         let (real, imaginary) = parts(text).ok_or_else(not_a_number)?;
         return Ok(Value::Complex(real, imaginary));
@@ -124,7 +123,7 @@ pub(super) fn number(token: &Token<'_>) -> Result<Value<'static>, String> {
             Ok(Value::Float(value as f64))
         }
         Some(Ok(value)) => Ok(Value::Int(value)),
-        Some(Err(())) => Err(format!("{text} does not fit 64 bits")),
+        Some(Err(())) => Err(format!("{} does not fit 64 bits", token.brief())),
         None if is_fraction => decimal::parse(text)
             .map(Value::Float)
             .ok_or_else(not_a_number),

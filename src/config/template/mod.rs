@@ -22,6 +22,8 @@ mod printer;
 mod printf;
 mod program;
 mod scope;
+#[cfg(test)]
+mod tests;
 mod text;
 mod value;
 

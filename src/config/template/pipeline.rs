@@ -9,7 +9,7 @@ use super::lexer::{Kind, Token};
 use super::literal;
 use super::parser::Parser;
 use super::program::Op;
-use super::value::Value;
+use super::value::{Value, brief};
 use super::{Fault, MAX_NESTING};
 
 /// The slots of the variables that a pipeline declares or sets; none where it
@@ -24,7 +24,7 @@ struct Pipeline<'a> {
     targets: Vec<Target<'a>>,
     /// How many commands are complete.
     stages: usize,
-    command: Option<Command>,
+    command: Option<Command<'a>>,
 }
 
 /// A variable that takes the value of a pipeline.
@@ -35,7 +35,9 @@ struct Target<'a> {
 }
 
 /// A command whose end has not been seen.
-struct Command {
+struct Command<'a> {
+    /// What it begins with.
+    text: &'a str,
     at: usize,
     /// None if it begins with a value, which takes no arguments.
     function: Option<&'static Function>,
@@ -63,11 +65,15 @@ impl<'a> Parser<'a> {
                     outer.push(mem::replace(&mut pipeline, inner));
                 }
                 Kind::RightParen if !outer.is_empty() => {
-                    let at = pipeline.at;
+                    let value = Token {
+                        text: "(…)",
+                        at: pipeline.at,
+                        ..token
+                    };
                     self.end_pipeline(pipeline)?;
                     pipeline = outer.pop().ok_or_else(|| token.unexpected(context))?;
                     self.fields()?;
-                    self.operand(&mut pipeline, at);
+                    self.operand(&mut pipeline, &value);
                     self.expect_separator()?;
                 }
                 Kind::Close if !outer.is_empty() => {
@@ -166,7 +172,10 @@ impl<'a> Parser<'a> {
             .or_else(|| self.body.scope.find(target.name.text));
         let op = match slot {
             Some(slot) => Op::Store(slot),
-            None => Op::Fail(format!("the variable {} is not declared", target.name.text)),
+            None => Op::Fail(format!(
+                "the variable {} is not declared",
+                target.name.brief()
+            )),
         };
         self.emit(op, target.name.at);
         slot
@@ -181,7 +190,7 @@ impl<'a> Parser<'a> {
             "operand"
         };
         if is_first && pipeline.stages > 0 && is_literal(token.kind) {
-            let message = format!("cannot pipe into {}, which is no function", token.text);
+            let message = format!("cannot pipe into {}, which is no function", token.brief());
             return Err(Fault::new(token.at, message));
         }
         let fault = |message| Fault::new(token.at, message);
@@ -203,7 +212,7 @@ impl<'a> Parser<'a> {
             Kind::Name => {
                 let function = functions::find(token.text).map_err(fault)?;
                 if is_first && !self.is_at_field()? {
-                    pipeline.command = Some(self.begin_command(token.at, Some(function)));
+                    pipeline.command = Some(self.begin_command(token, Some(function)));
                     return self.expect_separator();
                 }
                 let (count, is_piped) = (0, false);
@@ -217,11 +226,11 @@ impl<'a> Parser<'a> {
         };
         self.emit(op, token.at);
         if is_literal(token.kind) && self.is_at_field()? {
-            let message = format!("{} has no fields", token.text);
+            let message = format!("{} has no fields", token.brief());
             return Err(Fault::new(token.at, message));
         }
         self.fields()?;
-        self.operand(pipeline, token.at);
+        self.operand(pipeline, token);
         self.expect_separator()
     }
 
@@ -230,11 +239,12 @@ impl<'a> Parser<'a> {
         let scope = &self.body.scope;
         match scope.find(name) {
             Some(slot) => Ok(Op::Load(slot, name)),
-            None if scope.knows(name) => {
-                Ok(Op::Fail(format!("the variable {name} has no value here")))
-            }
+            None if scope.knows(name) => Ok(Op::Fail(format!(
+                "the variable {} has no value here",
+                token.brief()
+            ))),
             None => {
-                let message = format!("the variable {name} is not declared");
+                let message = format!("the variable {} is not declared", token.brief());
                 Err(Fault::new(token.at, message))
             }
         }
@@ -250,20 +260,22 @@ impl<'a> Parser<'a> {
     }
 
     /// Takes the value just compiled as the command's next operand.
-    fn operand(&mut self, pipeline: &mut Pipeline<'a>, at: usize) {
+    fn operand(&mut self, pipeline: &mut Pipeline<'a>, value: &Token<'a>) {
         let is_piped = pipeline.stages > 0;
         let Some(command) = &mut pipeline.command else {
-            pipeline.command = Some(self.begin_command(at, None));
+            pipeline.command = Some(self.begin_command(value, None));
             if is_piped {
-                self.emit(Op::Fail("cannot pipe into a value".to_owned()), at);
+                let message = format!("cannot pipe into {}, which is no function", value.brief());
+                self.emit(Op::Fail(message), value.at);
             }
             return;
         };
         command.arguments += 1;
         match command.function.map(|function| function.name) {
             None => {
-                let message = "a value cannot have arguments; only a function can";
-                self.emit(Op::Fail(message.to_owned()), command.at);
+                let value = brief(command.text);
+                let message = format!("{value} cannot have arguments; only a function can");
+                self.emit(Op::Fail(message), command.at);
             }
             Some(name @ ("and" | "or")) => {
                 let decide = Op::Decide {
@@ -272,15 +284,16 @@ impl<'a> Parser<'a> {
                     scope: command.scope,
                     target: 0,
                 };
-                command.exits.push(self.emit(decide, at));
+                command.exits.push(self.emit(decide, value.at));
             }
             Some(_) => {}
         }
     }
 
-    fn begin_command(&self, at: usize, function: Option<&'static Function>) -> Command {
+    fn begin_command(&self, token: &Token<'a>, function: Option<&'static Function>) -> Command<'a> {
         Command {
-            at,
+            text: token.text,
+            at: token.at,
             function,
             arguments: 0,
             exits: Vec::new(),

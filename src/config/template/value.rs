@@ -95,8 +95,8 @@ impl<'a> Value<'a> {
         }
     }
 
-    /// The kind and the value, for messages: `int 5`, `string "a"`, `[]string of
-    /// 3`.
+    /// The kind and, of small things, the value, for messages. The contents of
+    /// strings may be secrets, which must not get into a log.
     pub(super) fn describe(&self) -> String {
         let kind = self.kind();
         match self {
@@ -106,9 +106,10 @@ impl<'a> Value<'a> {
             Self::Byte(value) => format!("{kind} {value}"),
             Self::Float(value) => format!("{kind} {value}"),
             Self::Complex(real, imaginary) => format!("{kind} ({real}{imaginary:+}i)"),
-            Self::String(text) => format!("{kind} {}", excerpt(text)),
-            Self::Strings(items) => format!("{kind} of {}", items.len()),
-            Self::Ints(items) => format!("{kind} of {}", items.len()),
+            Self::String(text) if text.is_empty() => "an empty string".to_owned(),
+            Self::String(text) => format!("a string of length {}", text.len()),
+            Self::Strings(items) => format!("{kind} of length {}", items.len()),
+            Self::Ints(items) => format!("{kind} of length {}", items.len()),
             Self::Environment(_) => "the environment".to_owned(),
         }
     }
@@ -130,12 +131,17 @@ pub(super) fn variable<'a>(variables: Variables<'a>, name: &[u8]) -> Text<'a> {
     Text::Borrowed(value.map_or(b"", |(_, value)| value))
 }
 
+/// The beginning of `text`, for messages.
+pub(super) fn brief(text: &str) -> String {
+    const LONGEST: usize = 60;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => text.get(..end).unwrap_or_default().to_owned() + "…",
+        None => text.to_owned(),
+    }
+}
+
 /// The beginning of `text` in quotes, for messages.
 pub(super) fn excerpt(text: &[u8]) -> String {
-    const LONGEST: usize = 60;
-    let text = String::from_utf8_lossy(text);
-    let mut rest = text.chars();
-    let start: String = rest.by_ref().take(LONGEST).collect();
-    let dots = if rest.next().is_some() { "…" } else { "" };
-    format!("{start:?}{dots}")
+    let start = String::from_utf8_lossy(text.get(..300).unwrap_or(text));
+    format!("{:?}", brief(&start))
 }
