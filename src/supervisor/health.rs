@@ -18,7 +18,7 @@ use crate::message::{ExecId, ExitStatus, Label, Pid, StartError};
 /// What is known of a job's health, in the words of `/status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Status {
-    /// No check has ended since checking began.
+    /// No check has ended since checking began, or since a healthy run failed.
     Unknown,
     /// The last check passed.
     Healthy,
@@ -138,6 +138,15 @@ impl Health {
         self.status = Status::Unknown;
         fx.metrics.built_in.health_known(&self.name, None);
         self.cease(fx);
+    }
+
+    /// The run that was healthy has failed: nothing is known of the next one. What
+    /// was unhealthy is not better off, and stays so.
+    pub(super) fn run_failed(&mut self, fx: &mut Effects) {
+        if self.status == Status::Healthy {
+            self.status = Status::Unknown;
+            fx.metrics.built_in.health_known(&self.name, None);
+        }
     }
 
     /// Maintenance mode begins.

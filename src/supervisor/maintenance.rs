@@ -16,6 +16,12 @@ impl Supervisor {
         }
     }
 
+    /// Checks begin anew, and telemetry is advertised again at once.
+    pub(super) fn exit_maintenance(&mut self) {
+        self.for_each_job(Job::exit_maintenance);
+        self.on_telemetry_beat();
+    }
+
     /// Turns maintenance mode on or off; asking twice changes nothing.
     pub(super) fn set_maintenance(&mut self, wanted: bool) -> Reply {
         let updated = self.fx.maintenance != wanted;

@@ -232,7 +232,7 @@ impl Supervisor {
             Code::Stopped => self.release_hooked(&event.source),
             Code::Shutdown => self.complete_all(),
             Code::EnterMaintenance => self.enter_maintenance(),
-            Code::ExitMaintenance => self.for_each_job(Job::exit_maintenance),
+            Code::ExitMaintenance => self.exit_maintenance(),
             Code::ExitSuccess
             | Code::ExitFailed
             | Code::Healthy

@@ -4,8 +4,12 @@
 use std::time::Duration;
 
 use super::Supervisor;
+use super::effects::Phase;
+use super::health::Status::{Healthy, Maintenance, Unknown};
+use super::job::COMPLETED;
 use super::service::Service;
 use super::timers::Timer;
+use crate::config::{JobSpec, ServiceSpec};
 use crate::event::Code;
 use crate::message::Action;
 use crate::telemetry::question::{Answer, AnswerTo, Question};
@@ -62,30 +66,56 @@ impl Supervisor {
 
     /// What is true now, for `GET /status`.
     fn status(&self) -> Status {
-        let current = || self.jobs.values().filter(|job| !job.is_retired());
-        let services = current().filter_map(|job| {
-            let service = job.spec().service.as_ref()?;
-            Some(ServiceStatus {
-                name: job.name().to_string(),
-                address: service.address,
-                port: service.port,
-                status: job.status(),
-            })
-        });
-        let jobs = current().filter(|job| job.spec().service.is_none());
-        let jobs = jobs.map(|job| JobStatus {
-            name: job.name().to_string(),
-            status: job.status(),
-        });
-        Status {
+        let mut status = Status {
             version: VERSION,
-            jobs: jobs.collect(),
-            services: services.collect(),
-            watches: self
-                .watches
-                .iter()
-                .map(|watch| watch.name().to_string())
-                .collect(),
+            jobs: Vec::new(),
+            services: Vec::new(),
+            watches: Vec::new(),
+        };
+        for job in self.jobs.values().filter(|job| !job.is_retired()) {
+            list(&mut status, job.spec(), job.status(&self.fx));
         }
+        // Those whose predecessor is still on its way out.
+        let maintenance = self.fx.maintenance;
+        let waiting = if maintenance { Maintenance } else { Unknown };
+        for successor in &self.successors {
+            list(&mut status, &successor.spec, waiting.as_str());
+        }
+        status.services.extend(self.own_service());
+        let names = self.watches.iter().map(|watch| watch.name().to_string());
+        status.watches.extend(names);
+        status
+    }
+
+    /// The telemetry server among the services, if it is to be advertised: who
+    /// reads this sees that it is well.
+    fn own_service(&self) -> Option<ServiceStatus> {
+        let telemetry = self.config.telemetry.as_ref()?;
+        let status = match self.fx.phase {
+            Phase::Running if self.fx.maintenance => Maintenance.as_str(),
+            Phase::Running => Healthy.as_str(),
+            Phase::Withdrawing | Phase::Stopping | Phase::Killing | Phase::Done => COMPLETED,
+        };
+        telemetry.service.as_ref().map(|spec| service(spec, status))
+    }
+}
+
+/// Adds a job where it belongs.
+fn list(to: &mut Status, job: &JobSpec, status: &'static str) {
+    match &job.service {
+        Some(spec) => to.services.push(service(spec, status)),
+        None => to.jobs.push(JobStatus {
+            name: job.name.to_string(),
+            status,
+        }),
+    }
+}
+
+fn service(spec: &ServiceSpec, status: &'static str) -> ServiceStatus {
+    ServiceStatus {
+        name: spec.name.to_string(),
+        address: spec.address,
+        port: spec.port,
+        status,
     }
 }

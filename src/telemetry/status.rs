@@ -4,7 +4,8 @@
 
 use std::net::IpAddr;
 
-/// What `GET /status` shows, in the order of the configuration.
+/// What `GET /status` shows: the jobs in the order of the configuration, those
+/// that a reload added or replaced behind the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
     /// The supervisor's version.

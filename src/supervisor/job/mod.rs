@@ -26,6 +26,9 @@ use crate::event::{Code, Event};
 use crate::message::{Label, Pid};
 use run::Run;
 
+/// The status word of what has ended for good.
+pub(super) const COMPLETED: &str = "completed";
+
 /// Where a job is in its life.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
@@ -172,9 +175,10 @@ impl Job {
     }
 
     /// The status word of `/status` (SPEC §7).
-    pub(super) fn status(&self) -> &'static str {
+    pub(super) fn status(&self, fx: &Effects) -> &'static str {
         match &self.health {
-            _ if self.is_complete() => "completed",
+            _ if self.is_complete() => COMPLETED,
+            _ if fx.maintenance => Status::Maintenance.as_str(),
             Some(health) => health.status().as_str(),
             None => Status::Unknown.as_str(),
         }

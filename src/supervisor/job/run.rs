@@ -165,6 +165,9 @@ impl Job {
             Code::ExitFailed
         };
         self.last_exit = Some(code);
+        if let Some(health) = self.health.as_mut().filter(|_| !success) {
+            health.run_failed(fx);
+        }
         fx.publish(code, &self.spec.name);
         match &mut self.state {
             State::Running(_) => self.after_run(fx),

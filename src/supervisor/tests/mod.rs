@@ -12,4 +12,5 @@ mod requests;
 mod services;
 mod shutdown;
 mod sim;
+mod status;
 mod worlds;
