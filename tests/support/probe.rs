@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::run;
+use super::temporary::Temporary;
 
 /// The path of the compiled probe `tests/support/probes/NAME.rs`.
 pub(crate) fn probe(name: &str) -> PathBuf {
@@ -26,15 +27,11 @@ pub(crate) fn probe(name: &str) -> PathBuf {
     program
 }
 
-/// Compiles to a name of this thread's own first: whoever else compiles the same
-/// probe at this moment must never run half of it.
+/// Compiles in a directory of its own first: whoever else compiles the same probe
+/// at this moment must neither run half of it nor share the compiler's files.
 fn compile(source: &Path, program: &Path) {
-    let mut unfinished = program.as_os_str().to_owned();
-    unfinished.push(format!(
-        ".{}-{:?}",
-        std::process::id(),
-        std::thread::current().id()
-    ));
+    let directory = Temporary::new();
+    let unfinished = directory.join("probe");
     fs::create_dir_all(program.parent().unwrap()).unwrap();
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let mut command = Command::new(rustc);
@@ -56,5 +53,12 @@ fn compile(source: &Path, program: &Path) {
         "cannot compile {}: {outcome}",
         source.display()
     );
-    fs::rename(&unfinished, program).unwrap();
+    // A rename, also across file systems, so that the program appears whole.
+    let here = program.with_extension(format!(
+        "{}-{:?}",
+        std::process::id(),
+        std::thread::current().id()
+    ));
+    fs::copy(&unfinished, &here).unwrap();
+    fs::rename(&here, program).unwrap();
 }
