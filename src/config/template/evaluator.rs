@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::functions::Call;
+use super::functions::{Call, Function};
 use super::program::{Op, Program, Step};
 use super::text::Buffer;
 use super::value::{Value, Variables, excerpt, variable};
@@ -120,36 +120,14 @@ impl<'p, 'a> Machine<'p, 'a> {
                 function,
                 count,
                 is_piped,
-            } => {
-                let start = self.values.len().saturating_sub(*count);
-                let arguments = self.values.get_mut(start..).unwrap_or_default();
-                if *is_piped {
-                    arguments.rotate_left(1);
-                }
-                let call = Call {
-                    name: function.name,
-                    arguments,
-                    environment: self.environment,
-                    budget: &self.budget,
-                };
-                let result = call.run(function)?;
-                self.values.truncate(start);
-                self.values.push(result);
-            }
+            } => self.call(function, *count, *is_piped)?,
             Op::Decide {
                 stops_on,
                 is_piped,
                 scope,
                 target,
             } => {
-                let value = self.pop();
-                if value.is_true() == *stops_on {
-                    if *is_piped {
-                        self.pop();
-                    }
-                    // What the other arguments declare does not exist.
-                    self.variables.truncate(self.slots + scope);
-                    self.values.push(value);
+                if self.decides(*stops_on, *is_piped, *scope) {
                     self.next = *target;
                 }
             }
@@ -190,6 +168,40 @@ impl<'p, 'a> Machine<'p, 'a> {
             Op::Fail(message) => return Err(message.clone()),
         }
         Ok(())
+    }
+
+    fn call(&mut self, function: &Function, count: usize, is_piped: bool) -> Result<(), String> {
+        let start = self.values.len().saturating_sub(count);
+        let arguments = self.values.get_mut(start..).unwrap_or_default();
+        if is_piped {
+            arguments.rotate_left(1);
+        }
+        let call = Call {
+            name: function.name,
+            arguments,
+            environment: self.environment,
+            budget: &self.budget,
+        };
+        let result = call.run(function)?;
+        self.values.truncate(start);
+        self.values.push(result);
+        Ok(())
+    }
+
+    /// Takes an argument of `and` or `or`; if it decides, it remains as the
+    /// result.
+    fn decides(&mut self, stops_on: bool, is_piped: bool, scope: usize) -> bool {
+        let value = self.pop();
+        if value.is_true() != stops_on {
+            return false;
+        }
+        if is_piped {
+            self.pop();
+        }
+        // What the arguments not evaluated declare does not exist.
+        self.variables.truncate(self.slots + scope);
+        self.values.push(value);
+        true
     }
 
     fn pop(&mut self) -> Value<'a> {

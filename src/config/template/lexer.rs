@@ -316,10 +316,9 @@ impl<'a> Lexer<'a> {
         if is_pair && text.ends_with('i') {
             return Ok(self.take(Kind::Complex, text.len()));
         }
-        let is_trim = text
-            .strip_prefix('-')
-            .is_some_and(|word| word.starts_with(is_word));
-        let hint = match is_trim && !text.starts_with(|c: char| c.is_ascii_digit()) {
+        let is_letter = |c: char| is_word(c) && !c.is_ascii_digit();
+        let word = text.strip_prefix('-').unwrap_or_default();
+        let hint = match word.starts_with(is_letter) {
             true => ": a \"-\" that trims needs a space after it, as in \"{{- \"",
             false => "",
         };
