@@ -100,6 +100,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut arguments = arguments.into_iter();
     let program = arguments.next().unwrap_or_else(|| "containerpilot".into());
     let usage = || cli::usage(&program.to_string_lossy());
+    let mut code = 0;
     let done = match cli::parse(arguments) {
         Err(error) => {
             subcommand::complain(&format!("{error}\n{}", usage()));
@@ -117,12 +118,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             socket,
             tasks,
         }) => subcommand::ask(socket, config, &tasks),
-        Ok(Invocation::Supervise { config, ignored }) => {
-            supervise(config, &ignored).map_err(|error| named(&error))
-        }
+        Ok(Invocation::Supervise { config, ignored }) => supervise(config, &ignored)
+            .map(|ended_with| code = ended_with)
+            .map_err(|error| named(&error)),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(code),
         Err(error) => {
             subcommand::complain(&format!("{error}\n"));
             ExitCode::FAILURE
@@ -130,7 +131,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn supervise(config: Option<PathBuf>, ignored: &[OsString]) -> Result<(), String> {
+fn supervise(config: Option<PathBuf>, ignored: &[OsString]) -> Result<u8, String> {
     let path = subcommand::config_path(config)?;
     if let Some(first) = ignored.first() {
         let first = first.to_string_lossy();

@@ -99,6 +99,11 @@ impl MainLoop {
         }
     }
 
+    /// What the supervisor exits with, once there is nothing left.
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.supervisor.exit_code()
+    }
+
     /// Waits for a message until the next deadline.
     fn next_message(&self) -> Option<Message> {
         let Some(deadline) = self.supervisor.next_deadline() else {

@@ -43,11 +43,11 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 /// Runs the configuration at `path` until all its jobs are complete or the
-/// supervisor is told to stop.
+/// supervisor is told to stop. Returns what it exits with.
 ///
 /// # Errors
 /// If it cannot be started.
-pub fn supervise(path: &Path) -> Result<(), Error> {
+pub fn supervise(path: &Path) -> Result<u8, Error> {
     descriptors::close_on_exec();
     let (sender, inbox) = unbounded();
     // First of all: PID 1 does not even get the signals that nobody handles.
@@ -82,5 +82,5 @@ pub fn supervise(path: &Path) -> Result<(), Error> {
     main_loop.close(deadline);
     // What is not written by then is held up by whoever reads the log.
     let _written = log.close(deadline);
-    Ok(())
+    Ok(main_loop.exit_code())
 }

@@ -29,6 +29,8 @@ pub struct JobSpec {
     pub when: When,
     /// How often a run that has ended may be followed by another.
     pub restarts: Restarts,
+    /// Whether the supervisor ends with this job, and with its exit code.
+    pub essential: bool,
     /// The longest a run may take before its process group is killed.
     pub timeout: Option<Duration>,
     /// How long a completing job waits for the jobs that run on its
@@ -118,6 +120,8 @@ object! {
             "How long it waits, when it is to stop, for the jobs that run on its `stopping`.";
         restarts: Restarts = "restarts", Preset::Depends("`never`; `unlimited` with `when.interval`"),
             "How often a run that has ended is followed by another. `unlimited` is not allowed with `when.each`.";
+        essential: bool = "essential", Preset::Bool(false),
+            "When it has completed by itself, the supervisor shuts down and exits with the exit code of its last run.";
         health: RawHealth = "health", Preset::Depends("none; required with `port`"),
             "How its health is found out.";
         port: Integer<0, 65535> = "port", Preset::Absent,
@@ -154,6 +158,11 @@ impl RawJob {
         let restarts = restarts(self.restarts, &when.start, &at.key("restarts"), findings);
         let (health, ttl) = self.health(&at.key("health"), findings);
         let service = self.service(name.as_ref(), ttl, host, at, findings);
+        let essential = self.essential.unwrap_or_default();
+        if essential && self.exec.is_none() {
+            let message = "has no effect: a job without \"exec\" never completes by itself";
+            findings.warn(&at.key("essential"), message);
+        }
         let timeout = self.timeout.map(|Span(timeout)| timeout);
         let logging = self.logging;
         Some(JobSpec {
@@ -167,6 +176,7 @@ impl RawJob {
             },
             when,
             restarts,
+            essential,
             stop_timeout: self.stop_timeout.map(|Span(timeout)| timeout),
             health,
             service,

@@ -47,6 +47,9 @@ pub(super) struct Effects {
     pub(super) stop_timeout: Duration,
     /// What children get besides the pids of the running jobs.
     pub(super) environment: Arc<Environment>,
+    /// The first essential job that has nothing left to run, and the exit code
+    /// of its last run: shutdown begins when it is complete.
+    pub(super) essential: Option<(JobId, u8)>,
     /// Wishes for the main loop.
     pub(super) actions: Vec<Action>,
     /// Events that no job has seen yet.
@@ -70,6 +73,7 @@ impl Effects {
             phase: Phase::Running,
             maintenance: false,
             stop_timeout,
+            essential: None,
             environment: Arc::default(),
             actions: Vec::new(),
             events: VecDeque::new(),

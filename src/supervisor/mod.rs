@@ -175,6 +175,12 @@ impl Supervisor {
         self.fx.phase == Phase::Done
     }
 
+    /// What the supervisor exits with: the exit code of the first essential job
+    /// that completed by itself, else 0 (SPEC §15).
+    pub fn exit_code(&self) -> u8 {
+        self.fx.essential.map_or(0, |(_, code)| code)
+    }
+
     fn on_timer(&mut self, deadline: Instant, timer: Timer) {
         match timer {
             Timer::Tick(job) => self.with_job(job, |job, fx| job.on_tick(deadline, fx)),

@@ -140,9 +140,29 @@ impl Supervisor {
         }
     }
 
+    /// Whether an essential job has come to its own end, hooks and all.
+    fn essential_is_complete(&mut self) -> bool {
+        let Some((id, code)) = self.fx.essential else {
+            return false;
+        };
+        let job = self.jobs.get(&id);
+        let complete = job.is_none_or(Job::is_complete);
+        if complete {
+            let name = job.map_or("", |job| job.name());
+            let text =
+                format!("essential job {name} is complete, shutting down with exit code {code}");
+            self.fx.log(Level::Info, None, text);
+        }
+        complete
+    }
+
     /// When only jobs are left that wait for the end of others, that is the end.
     fn settle_running(&mut self) {
         self.settle_retired();
+        if self.essential_is_complete() {
+            self.begin_shutdown();
+            return;
+        }
         let idle = |job: &Job| job.is_complete() || (job.is_stop_hook() && job.is_dormant());
         let has_work = if self.jobs.is_empty() {
             !self.config.watches.is_empty() || self.config.telemetry.is_some()

@@ -12,6 +12,17 @@ use crate::supervisor::effects::{Effects, Phase};
 use crate::supervisor::timers::Timer;
 
 impl Job {
+    /// The job has nothing left to run: it completes by itself, and if it is
+    /// essential, the supervisor does with it. Told to complete, by a shutdown
+    /// or a reload, it takes nothing with it.
+    pub(super) fn complete_for_good(&mut self, fx: &mut Effects) {
+        let own_end = !self.is_stopping() && !self.retired && fx.phase == Phase::Running;
+        if own_end && self.spec.essential && fx.essential.is_none() {
+            fx.essential = Some((self.id, self.last_code));
+        }
+        self.complete(fx);
+    }
+
     /// The job is told to complete, or has nothing left to do.
     pub(in crate::supervisor) fn complete(&mut self, fx: &mut Effects) {
         if self.is_stopping() {

@@ -29,6 +29,9 @@ use run::Run;
 /// The status word of what has ended for good.
 pub(super) const COMPLETED: &str = "completed";
 
+/// The exit code of an essential job that gave up waiting to start.
+const NEVER_RAN: u8 = 1;
+
 /// Where a job is in its life.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
@@ -72,6 +75,8 @@ pub(super) struct Job {
     restarts_used: u64,
     /// How the last run ended: [`Code::ExitSuccess`] or [`Code::ExitFailed`].
     last_exit: Option<Code>,
+    /// The exit code of the last run; that of a job that never ran says so.
+    last_code: u8,
     /// The configuration in force does not have the job, or has another
     /// process in its place: it completes.
     retired: bool,
@@ -94,6 +99,7 @@ impl Job {
             state: State::Waiting,
             restarts_used: 0,
             last_exit: None,
+            last_code: NEVER_RAN,
             retired: false,
             owed: 0,
             health,
@@ -232,7 +238,7 @@ impl Job {
             "gave up waiting to start".to_owned(),
         );
         fx.publish(Code::TimerExpired, &self.spec.name);
-        self.complete(fx);
+        self.complete_for_good(fx);
     }
 
     /// The next run of a periodic job is due.

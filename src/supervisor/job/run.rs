@@ -78,6 +78,7 @@ impl Job {
             fx.metrics
                 .built_in
                 .run_failed_to_start(&self.spec.name, error.exit_code());
+            self.last_code = exit_code(error.exit_code());
             self.run_ended(false, fx);
         }
     }
@@ -108,6 +109,12 @@ impl Job {
         fx.metrics
             .built_in
             .run_ended(&self.spec.name, status.exit_code());
+        // A run that took too long counts as killed, whatever it still says.
+        let code = match timed_out {
+            true => ExitStatus::Signal(libc::SIGKILL).exit_code(),
+            false => status.exit_code(),
+        };
+        self.last_code = exit_code(code);
         self.run_ended(success, fx);
         if let Some(pid) = pid.filter(|_| self.is_stopping()) {
             fx.signal(pid, libc::SIGKILL);
@@ -190,7 +197,7 @@ impl Job {
         } else if self.has_starts_left() {
             fx.came_to_rest = true;
         } else {
-            self.complete(fx);
+            self.complete_for_good(fx);
         }
     }
 
@@ -231,4 +238,9 @@ impl Job {
             Restarts::Limited(limit) => self.restarts_used < limit,
         }
     }
+}
+
+/// As the kernel passes it on: the exit codes of processes fit.
+fn exit_code(code: i32) -> u8 {
+    u8::try_from(code).unwrap_or(u8::MAX)
 }

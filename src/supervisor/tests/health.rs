@@ -1,6 +1,7 @@
 //! SPEC §7: health checks, and §8: maintenance mode.
 
-use super::sim::{Sim, job};
+use super::sim::Sim;
+use super::specs::job;
 use crate::config::JobSpec;
 use crate::control::api::{Reply, Request};
 use crate::event::{Code, Event, GLOBAL};

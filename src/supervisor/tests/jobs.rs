@@ -1,6 +1,7 @@
 //! SPEC §5: runs, restarts, events, timeouts and completion of a job.
 
-use super::sim::{Sim, job};
+use super::sim::Sim;
+use super::specs::job;
 use crate::event::{Code, GLOBAL};
 use crate::message::Signal;
 

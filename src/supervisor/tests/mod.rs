@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod essential;
 mod health;
 mod jobs;
 mod reload;
@@ -12,5 +13,6 @@ mod requests;
 mod services;
 mod shutdown;
 mod sim;
+mod specs;
 mod status;
 mod worlds;

@@ -1,6 +1,7 @@
 //! SPEC §14: what a reload does to each job, in whatever state it is.
 
-use super::sim::{Sim, job};
+use super::sim::Sim;
+use super::specs::job;
 use crate::control::api::Request;
 use crate::event::Code;
 use crate::message::Signal;

@@ -1,6 +1,7 @@
 //! SPEC §8: what the control plane is answered; §14: reload.
 
-use super::sim::{Sim, config, job};
+use super::sim::Sim;
+use super::specs::{config, job};
 use crate::control::api::{Reply, Request};
 use crate::event::Code;
 use crate::message::{Message, Signal};

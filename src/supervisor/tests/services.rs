@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::sim::{Sim, config, job};
+use super::sim::Sim;
+use super::specs::{config, job};
 use crate::config::{Config, InitialStatus, JobSpec, ServiceSpec, TelemetrySpec, WatchSpec};
 use crate::control::api::Request;
 use crate::event::Code;

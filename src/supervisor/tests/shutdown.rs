@@ -1,6 +1,7 @@
 //! SPEC §12: what shutdown ends, what it still runs, and when it is over.
 
-use super::sim::{Sim, config, job};
+use super::sim::Sim;
+use super::specs::{config, job};
 use crate::config::{MetricSpec, TelemetrySpec, WatchSpec};
 use crate::event::Code;
 use crate::message::{Message, Signal};

@@ -2,130 +2,20 @@
 //! of all that it does, one line each: `ms verb subject`.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
-use crate::config::{
-    Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, Restarts, Start, When,
-};
+use super::specs::config;
+use crate::config::{Config, JobSpec};
 use crate::control::api::{Reply, Request};
 use crate::environment::Environment;
-use crate::event::{Code, Event, GLOBAL};
 use crate::message::{
     Action, ExecId, ExitStatus, Label, Message, Pid, ReplyTo, Signal, Spawn, StartError, Wish,
 };
 use crate::supervisor::effects::Phase;
 use crate::supervisor::{Identity, Supervisor};
 use crate::telemetry::metrics::{ConsulRequests, Requests};
-
-/// A job that runs `NAME` once, at startup.
-pub(super) fn job(name: &str) -> JobSpec {
-    JobSpec {
-        name: name.into(),
-        exec: Some(exec(name)),
-        when: When {
-            start: Start::Once(Event::global(Code::Startup)),
-            timeout: None,
-        },
-        restarts: Restarts::Limited(0),
-        timeout: None,
-        stop_timeout: None,
-        health: None,
-        service: None,
-    }
-}
-
-pub(super) fn exec(name: &str) -> Arc<ExecSpec> {
-    Arc::new(ExecSpec {
-        argv: vec![name.into()],
-        raw: false,
-    })
-}
-
-/// Changes to a job, in the words of the configuration.
-impl JobSpec {
-    pub(super) fn once(mut self, code: Code, source: &str) -> Self {
-        self.when.start = Start::Once(Event::new(code, source));
-        self
-    }
-
-    pub(super) fn each(mut self, code: Code, source: &str) -> Self {
-        self.when.start = Start::Each(Event::new(code, source));
-        self
-    }
-
-    pub(super) fn on_shutdown(self) -> Self {
-        self.once(Code::Shutdown, GLOBAL)
-    }
-
-    pub(super) fn every(mut self, ms: u64) -> Self {
-        self.when.start = Start::Every(Duration::from_millis(ms));
-        self.restarts = Restarts::Unlimited;
-        self.timeout = Some(Duration::from_millis(ms));
-        self
-    }
-
-    pub(super) fn waits_at_most(mut self, ms: u64) -> Self {
-        self.when.timeout = Some(Duration::from_millis(ms));
-        self
-    }
-
-    pub(super) fn restarts(mut self, restarts: u64) -> Self {
-        self.restarts = Restarts::Limited(restarts);
-        self
-    }
-
-    pub(super) fn forever(mut self) -> Self {
-        self.restarts = Restarts::Unlimited;
-        self
-    }
-
-    pub(super) fn timeout(mut self, ms: u64) -> Self {
-        self.timeout = Some(Duration::from_millis(ms));
-        self
-    }
-
-    pub(super) fn stop_timeout(mut self, ms: u64) -> Self {
-        self.stop_timeout = Some(Duration::from_millis(ms));
-        self
-    }
-
-    pub(super) fn checked_every(mut self, interval_ms: u64, timeout_ms: u64) -> Self {
-        self.health = Some(HealthSpec {
-            exec: Some(exec("check")),
-            interval: Duration::from_millis(interval_ms),
-            timeout: Duration::from_millis(timeout_ms),
-        });
-        self
-    }
-
-    pub(super) fn runs(mut self, program: &str) -> Self {
-        self.exec = Some(exec(program));
-        self
-    }
-
-    pub(super) fn without_exec(mut self) -> Self {
-        self.exec = None;
-        self
-    }
-}
-
-pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
-    Config {
-        consul: None,
-        logging: LoggingSpec::default(),
-        stop_timeout: Duration::from_secs(5),
-        control: ControlSpec {
-            socket: "/run/test.socket".into(),
-        },
-        jobs,
-        watches: Vec::new(),
-        telemetry: None,
-        warnings: Vec::new(),
-    }
-}
 
 /// A live process of the world.
 #[derive(Clone, Debug)]
@@ -248,6 +138,12 @@ impl Sim {
         self.settle();
     }
 
+    /// The process of a job is ended by a signal of its own making.
+    pub(super) fn die(&mut self, name: &str, signal: i32) {
+        self.end(name, ExitStatus::Signal(signal));
+        self.settle();
+    }
+
     pub(super) fn signal(&mut self, signal: Signal) {
         self.facts.push_back(Message::Signal(signal));
         self.settle();
@@ -307,6 +203,11 @@ impl Sim {
     }
 
     // Expectations.
+
+    /// What was done since the last look, to look at it again.
+    pub(super) fn record(&self) -> &[String] {
+        &self.record
+    }
 
     /// What was done since the last look.
     pub(super) fn take_record(&mut self) -> Vec<String> {

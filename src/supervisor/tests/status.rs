@@ -2,7 +2,8 @@
 
 use crossbeam_channel::bounded;
 
-use super::sim::{Sim, config, job};
+use super::sim::Sim;
+use super::specs::{config, job};
 use crate::config::{Config, JobSpec, ServiceSpec, TelemetrySpec};
 use crate::control::api::Request;
 use crate::event::Code;

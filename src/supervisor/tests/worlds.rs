@@ -9,7 +9,8 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::sim::{Sim, job};
+use super::sim::Sim;
+use super::specs::job;
 use crate::config::JobSpec;
 use crate::control::api::Request;
 use crate::event::{Code, GLOBAL};
@@ -51,6 +52,10 @@ struct World {
     reloads: u32,
     maintenance: bool,
     terminated: bool,
+    /// How the last run of each job ended, as an exit code.
+    codes: BTreeMap<String, u8>,
+    /// What an essential job that has come to its own end has left.
+    code: Option<u8>,
     /// The grace time after SIGKILL passed before everything had ended.
     gave_up: bool,
     moves: Vec<Move>,
@@ -71,6 +76,8 @@ impl World {
             reloads: 0,
             maintenance: false,
             terminated: false,
+            codes: BTreeMap::new(),
+            code: None,
             gave_up: false,
             moves: Vec::new(),
         };
@@ -104,6 +111,14 @@ impl World {
 
     fn make(&mut self, next: &Move) {
         self.moves.push(next.clone());
+        let own_end = !self.sim.is_shutting_down()
+            && !matches!(next, Move::Reload(_) | Move::Terminate)
+            && self.reloads == 0;
+        match next {
+            Move::Exit(name, code) => self.codes.insert(name.clone(), u8::from(*code != 0)),
+            Move::FailToStart(name) => self.codes.insert(name.clone(), 127),
+            _ => None,
+        };
         match next {
             Move::Start(name) => self.sim.start(name),
             Move::FailToStart(name) => self.sim.fail_to_start(name),
@@ -130,7 +145,29 @@ impl World {
                 self.sim.signal(Signal::Terminate);
             }
         }
+        self.check_essential(own_end);
         self.check();
+    }
+
+    /// The exit code of the first essential job to end by itself is kept, from
+    /// then to the end, and no other is made up.
+    fn check_essential(&mut self, own_end: bool) {
+        for line in self.sim.record() {
+            if let Some((_, name)) = line.split_once(" kill ") {
+                self.codes.insert(name.to_owned(), 137);
+            }
+            let ends = line.split_once(" event {Stopping, ");
+            let name = ends.map_or("", |(_, name)| name.trim_end_matches('}'));
+            let mut jobs = self.configs.iter().flatten();
+            if own_end && jobs.any(|job| &*job.name == name && job.essential) {
+                self.code
+                    .get_or_insert(self.codes.get(name).copied().unwrap_or(1));
+            }
+        }
+        if self.reloads == 0 {
+            let code = self.sim.supervisor.exit_code();
+            assert_eq!(code, self.code.unwrap_or(0), "{:?}", self.moves);
+        }
     }
 
     /// Each job stops once, before it has stopped, and never runs after that,
@@ -298,6 +335,11 @@ fn every_short_schedule_of_small_worlds_keeps_the_promises() {
         vec![
             job("hup").each(Code::Signal, "SIGHUP").timeout(250),
             job("b").each(Code::ExitFailed, "hup"),
+        ],
+        vec![
+            job("a").essential().restarts(1).timeout(300),
+            job("b").essential().once(Code::ExitFailed, "a"),
+            job("pre").once(Code::Stopping, "a"),
         ],
     ];
     let worlds = worlds

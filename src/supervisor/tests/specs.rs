@@ -1,0 +1,122 @@
+//! Configurations of the simulated world, in the words of the file.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::config::{
+    Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, Restarts, Start, When,
+};
+use crate::event::{Code, Event, GLOBAL};
+
+/// A job that runs `NAME` once, at startup.
+pub(super) fn job(name: &str) -> JobSpec {
+    JobSpec {
+        name: name.into(),
+        exec: Some(exec(name)),
+        when: When {
+            start: Start::Once(Event::global(Code::Startup)),
+            timeout: None,
+        },
+        restarts: Restarts::Limited(0),
+        essential: false,
+        timeout: None,
+        stop_timeout: None,
+        health: None,
+        service: None,
+    }
+}
+
+pub(super) fn exec(name: &str) -> Arc<ExecSpec> {
+    Arc::new(ExecSpec {
+        argv: vec![name.into()],
+        raw: false,
+    })
+}
+
+/// Changes to a job, in the words of the configuration.
+impl JobSpec {
+    pub(super) fn once(mut self, code: Code, source: &str) -> Self {
+        self.when.start = Start::Once(Event::new(code, source));
+        self
+    }
+
+    pub(super) fn each(mut self, code: Code, source: &str) -> Self {
+        self.when.start = Start::Each(Event::new(code, source));
+        self
+    }
+
+    pub(super) fn on_shutdown(self) -> Self {
+        self.once(Code::Shutdown, GLOBAL)
+    }
+
+    pub(super) fn every(mut self, ms: u64) -> Self {
+        self.when.start = Start::Every(Duration::from_millis(ms));
+        self.restarts = Restarts::Unlimited;
+        self.timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn waits_at_most(mut self, ms: u64) -> Self {
+        self.when.timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn restarts(mut self, restarts: u64) -> Self {
+        self.restarts = Restarts::Limited(restarts);
+        self
+    }
+
+    pub(super) fn forever(mut self) -> Self {
+        self.restarts = Restarts::Unlimited;
+        self
+    }
+
+    pub(super) fn essential(mut self) -> Self {
+        self.essential = true;
+        self
+    }
+
+    pub(super) fn timeout(mut self, ms: u64) -> Self {
+        self.timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn stop_timeout(mut self, ms: u64) -> Self {
+        self.stop_timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn checked_every(mut self, interval_ms: u64, timeout_ms: u64) -> Self {
+        self.health = Some(HealthSpec {
+            exec: Some(exec("check")),
+            interval: Duration::from_millis(interval_ms),
+            timeout: Duration::from_millis(timeout_ms),
+        });
+        self
+    }
+
+    pub(super) fn runs(mut self, program: &str) -> Self {
+        self.exec = Some(exec(program));
+        self
+    }
+
+    pub(super) fn without_exec(mut self) -> Self {
+        self.exec = None;
+        self
+    }
+}
+
+pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
+    Config {
+        consul: None,
+        logging: LoggingSpec::default(),
+        stop_timeout: Duration::from_secs(5),
+        control: ControlSpec {
+            socket: "/run/test.socket".into(),
+        },
+        jobs,
+        watches: Vec::new(),
+        telemetry: None,
+        warnings: Vec::new(),
+    }
+}
