@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
 use support::command::{Outcome, command};
-use support::{Temporary, binary, is_root, jobs, run};
+use support::{NOBODY, Temporary, binary, is_root, jobs, run};
 
 const WORLD: &str = r#"
     { name: "app", exec: ["sleep", "1000"] },
@@ -281,10 +281,8 @@ fn as_stranger(directory: &Temporary) -> std::process::Command {
     if !copy.exists() {
         fs::copy(binary(), &copy).unwrap();
     }
-    let mut stranger = command("setpriv");
-    stranger
-        .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-        .arg(copy);
+    let mut stranger = command(NOBODY[0]);
+    stranger.args(&NOBODY[1..]).arg(copy);
     stranger
 }
 

@@ -16,7 +16,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use crossbeam_channel::Sender;
+use crossbeam_channel::{Sender, bounded};
 
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
@@ -29,12 +29,23 @@ const STACK: usize = 64 * 1024;
 pub fn start(spawn: Box<Spawn>, inbox: &Sender<Message>, log: &Log) {
     let source = log.source();
     let report = Report::new(spawn.exec, inbox.clone());
+    // Handed over behind the start, so that it is still here if there is none.
+    let (hand_over, handed) = bounded(1);
     let worker = thread::Builder::new()
         .name("exec".to_owned())
         .stack_size(STACK);
-    // If there is no thread, the closure and with it the report is dropped,
-    // which is the report that the start failed.
-    let _refused = worker.spawn(move || work(&spawn, report, &source));
+    let started = worker.spawn(move || {
+        if let Ok(report) = handed.recv() {
+            work(&spawn, report, &source);
+        }
+    });
+    match started {
+        // A worker that has died already drops the report, which then tells.
+        Ok(_worker) => drop(hand_over.send(report)),
+        Err(cause) => {
+            report.did_fail_to_start(StartError::new("cannot start a thread for it", &cause));
+        }
+    }
 }
 
 fn work(spawn: &Spawn, report: Report, source: &Source) {
@@ -131,8 +142,8 @@ impl Report {
 impl Drop for Report {
     fn drop(&mut self) {
         self.send(|exec| {
-            let cause = io::Error::other("the worker thread did not start or ended early");
-            Message::DidFailToStart(exec, StartError::new("no thread to start it", &cause))
+            let cause = io::Error::other("its thread ended early");
+            Message::DidFailToStart(exec, StartError::new("internal error", &cause))
         });
     }
 }

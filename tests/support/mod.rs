@@ -82,3 +82,11 @@ pub(crate) fn is_root() -> bool {
     // SAFETY: geteuid only reads a property of this process.
     unsafe { libc::geteuid() == 0 }
 }
+
+/// What makes the following command run as nobody, if the tests run as root.
+pub(crate) const NOBODY: [&str; 4] = [
+    "setpriv",
+    "--reuid=65534",
+    "--regid=65534",
+    "--clear-groups",
+];

@@ -1,6 +1,7 @@
 //! The real binary as a supervisor, in a temporary directory of its own.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ use super::facts::{Facts, Gate, Lifeline};
 use super::http::{self, Response};
 use super::lines::Lines;
 use super::temporary::Temporary;
-use super::{binary, deadline, namespace, processes};
+use super::{NOBODY, binary, deadline, is_root, namespace, processes};
 
 /// A supervisor that is about to start.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Start {
     environment: Vec<(String, String)>,
     socket: String,
     through: Vec<String>,
+    program: PathBuf,
     is_pid1: bool,
     reads_stdout: bool,
 }
@@ -38,6 +40,7 @@ pub(crate) fn jobs(jobs: &str) -> Start {
         environment: Vec::new(),
         socket: "socket".to_owned(),
         through: Vec::new(),
+        program: binary(),
         is_pid1: false,
         reads_stdout: true,
     }
@@ -66,6 +69,19 @@ impl Start {
     /// Started by a command that ends in `exec "$@"` or its like.
     pub(crate) fn through(mut self, words: &[&str]) -> Self {
         self.through = words.iter().map(ToString::to_string).collect();
+        self
+    }
+
+    /// As nobody, if the tests run as root.
+    pub(crate) fn unprivileged(mut self) -> Self {
+        if is_root() {
+            let everybody = fs::Permissions::from_mode(0o777);
+            fs::set_permissions(self.directory.path(), everybody).unwrap();
+            // Nobody may not look into the directory where the binary was built.
+            self.program = self.directory.join("containerpilot");
+            fs::copy(binary(), &self.program).unwrap();
+            self = self.through(&NOBODY);
+        }
         self
     }
 
@@ -132,7 +148,7 @@ impl Start {
 
     fn command(&self, config: &Path) -> Command {
         let mut words = self.through.clone();
-        words.push(binary().to_str().unwrap().to_owned());
+        words.push(self.program.to_str().unwrap().to_owned());
         if self.is_pid1 {
             words.splice(..0, namespace::arguments());
         }
@@ -196,6 +212,11 @@ impl Supervisor {
     /// The directory of this test, `$DIR` in its scripts.
     pub(crate) fn directory(&self) -> &Temporary {
         &self.directory
+    }
+
+    /// Tells that the control socket has moved.
+    pub(crate) fn socket_is(&mut self, path: &Path) {
+        path.clone_into(&mut self.socket);
     }
 
     /// The control socket.

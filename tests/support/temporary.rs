@@ -2,6 +2,7 @@
 
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -49,6 +50,8 @@ impl Temporary {
         // SAFETY: the path is a live NUL-terminated string.
         let made = unsafe { libc::mkfifo(c_path.as_ptr(), 0o666) };
         assert_eq!(made, 0, "mkfifo: {}", std::io::Error::last_os_error());
+        // The umask has taken bits away that a test as nobody needs.
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
         path
     }
 }

@@ -1,0 +1,73 @@
+//! When the kernel has no more processes or descriptors to give: what cannot be
+//! started is told and has failed, and the supervisor goes on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set up its world must fail loudly"
+)]
+
+mod support;
+
+use support::command::command;
+use support::{NOBODY, is_root, jobs, run};
+
+/// A job for each SIGHUP, and who notices how it ended.
+const WORLD: &str = r#"
+    { name: "hup", when: { source: "SIGHUP" }, exec: ["sh", "-c", "echo hup >>$FACTS"] },
+    { name: "keeper", exec: ["sleep", "1000"], health: { exec: "true", interval: 1, ttl: 5 } }
+"#;
+
+/// Sets a limit of a running process of nobody's, or of this user's.
+#[track_caller]
+fn limit(pid: i32, limit: &str) {
+    let mut words = vec![
+        "prlimit".to_owned(),
+        format!("--pid={pid}"),
+        format!("--{limit}"),
+    ];
+    if is_root() {
+        // Only its own user may, where root lacks CAP_SYS_RESOURCE.
+        words.splice(..0, NOBODY.map(str::to_owned));
+    }
+    run(command(&words[0]).args(&words[1..])).success();
+}
+
+#[test]
+fn without_descriptors_a_run_fails_is_told_and_the_next_one_works() {
+    let mut supervisor = jobs(WORLD).unprivileged().ready();
+    let pid = supervisor.pid();
+    limit(pid, "nofile=3:");
+    supervisor.signal(libc::SIGHUP);
+    supervisor.stdout.wait_for("Too many open files");
+    limit(pid, "nofile=1024:");
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn without_processes_a_run_fails_is_told_and_the_next_one_works() {
+    // Root is exempt from this limit.
+    let mut supervisor = jobs(WORLD).unprivileged().ready();
+    let pid = supervisor.pid();
+    limit(pid, "nproc=0:");
+    supervisor.signal(libc::SIGHUP);
+    let line = supervisor.stdout.wait_for("hup could not be started");
+    assert!(line.contains("Resource temporarily unavailable"), "{line}");
+    limit(pid, "nproc=1000:");
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn shutdown_needs_neither_processes_nor_descriptors() {
+    let mut supervisor = jobs(WORLD).unprivileged().ready();
+    let pid = supervisor.pid();
+    limit(pid, "nproc=0:");
+    limit(pid, "nofile=3:");
+    assert_eq!(supervisor.terminate(), 0);
+}
