@@ -71,9 +71,9 @@ fn env_sets_and_unsets_variables_of_future_processes_under_both_names() {
     let set = r#"{"A": "1=2", "B": "two", "C": ""}"#;
     assert_done(&supervisor.http("POST", "/v3/env", set));
     assert_eq!(variables(&mut supervisor), "A=1=2 B=two C=unset");
-    let unset = r#"{"A": "again", "B": null, "C": ""}"#;
+    let unset = r#"{"A": "again", "B": null, "C": "from inside"}"#;
     assert_done(&supervisor.http("POST", "/v3/environ", unset));
-    assert_eq!(variables(&mut supervisor), "A=again B=unset C=unset");
+    assert_eq!(variables(&mut supervisor), "A=again B=unset C=from inside");
 }
 
 #[test]
@@ -350,6 +350,16 @@ fn a_socket_that_another_supervisor_listens_on_is_never_stolen() {
     second.stderr.wait_for(&expected);
     assert_eq!(second.facts.rest(), Vec::<String>::new());
     assert_eq!(first.http("GET", "/v3/ping", "").body, "ok");
+}
+
+#[test]
+fn a_socket_that_cannot_be_made_is_told_and_nothing_is_started() {
+    let mut supervisor = jobs(r#"{ name: "never", exec: ["sh", "-c", "echo started >>$FACTS"] }"#)
+        .socket("/proc/no/such/socket")
+        .start();
+    assert_eq!(supervisor.wait_exit(), 1);
+    supervisor.stderr.wait_for("/proc/no");
+    assert_eq!(supervisor.facts.rest(), Vec::<String>::new());
 }
 
 #[test]

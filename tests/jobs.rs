@@ -363,3 +363,25 @@ fn jobs_of_the_same_name_all_answer_to_it() {
         "a warning"
     );
 }
+
+#[test]
+fn a_run_is_told_the_addresses_of_advertised_jobs() {
+    let mut supervisor = jobs(
+        r#"{ name: "my-web", port: 80, interfaces: ["static:192.0.2.7"], exec: ["sleep", "1000"],
+             health: { exec: "false", interval: 60, ttl: 90 } },
+           { name: "asks", exec: ["sh", "-c", 'echo "$CONTAINERPILOT_MY_WEB_IP" >>$FACTS'] }"#,
+    )
+    .setting(r#"consul: "127.0.0.1:1""#)
+    .start();
+    supervisor.facts.expect(&["192.0.2.7"]);
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn bytes_of_the_environment_that_are_no_text_reach_the_runs_unchanged() {
+    let mut supervisor =
+        jobs(r#"{ name: "asks", exec: ["sh", "-c", 'printf %s "$ODD" | od -An -tx1 >>$FACTS'] }"#)
+            .through(&["sh", "-c", "ODD=$(printf 'a\\377b') exec \"$@\"", "sh"])
+            .start();
+    supervisor.facts.expect(&[" 61 ff 62"]);
+}

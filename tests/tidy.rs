@@ -300,3 +300,15 @@ fn scripts_can_be_run_and_stop_at_the_first_error() {
     }
     assert_none(&offences);
 }
+
+#[test]
+fn every_layer_has_a_module() {
+    let modules: Vec<String> = files("src", &[".rs"]).iter().map(Source::module).collect();
+    let missing: Vec<String> = LAYERS
+        .iter()
+        .flat_map(|row| row.iter())
+        .filter(|name| !modules.iter().any(|module| module == *name))
+        .map(|name| format!("no module {name}"))
+        .collect();
+    assert_none(&missing);
+}
