@@ -5,6 +5,7 @@
 //! on. Nothing in it blocks but the wait: files, sockets and starting processes
 //! are the workers'.
 
+use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
@@ -201,9 +202,15 @@ impl MainLoop {
         let (path, log) = (self.path.clone(), self.log.clone());
         let (current, common) = (self.current.clone(), self.common.clone());
         let work = move || {
-            let prepared = load(&path, &environment)
-                .and_then(|config| open(config, &current, &common, &log))
-                .map_err(|error| error.to_string());
+            let prepare = || {
+                load(&path, &environment)
+                    .and_then(|config| open(config, &current, &common, &log))
+                    .map_err(|error| error.to_string())
+            };
+            // Whoever asked for the reload must get an answer.
+            let prepared = panic::catch_unwind(AssertUnwindSafe(prepare)).unwrap_or_else(|_| {
+                Err("internal error: reading the configuration panicked".to_owned())
+            });
             let config = prepared.map(|prepared| {
                 let config = prepared.config.clone();
                 // The loop keeps the other end until the next reload.

@@ -20,9 +20,10 @@ const STACK: usize = 32 * 1024;
 pub fn start(inbox: Sender<Message>) -> io::Result<()> {
     restore_defaults();
     let mut signals = Signals::new([SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
+    let inbox = Guard(inbox);
     let work = move || {
         for signal in signals.forever() {
-            if inbox.send(message(signal)).is_err() {
+            if inbox.0.send(message(signal)).is_err() {
                 return;
             }
         }
@@ -32,6 +33,15 @@ pub fn start(inbox: Sender<Message>) -> io::Result<()> {
         .stack_size(STACK)
         .spawn(work)?;
     Ok(())
+}
+
+/// Reports the end of the thread, which nobody asks for while there is a loop.
+struct Guard(Sender<Message>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _gone = self.0.send(Message::WorkerEnded("signals"));
+    }
 }
 
 fn message(signal: i32) -> Message {

@@ -12,7 +12,8 @@ use log::Level;
 
 use super::JobId;
 use super::timers::{Timer, Timers};
-use crate::config::ExecSpec;
+use crate::config::logging::Level as LogLevel;
+use crate::config::{Config, ExecSpec};
 use crate::environment::Environment;
 use crate::event::{Code, Event};
 use crate::message::{Action, ExecId, Label, Pid, Spawn};
@@ -41,6 +42,8 @@ pub(super) struct Effects {
     pub(super) now: Instant,
     /// How far the supervisor is on its way out.
     pub(super) phase: Phase,
+    /// Whether the log shows what is logged at DEBUG.
+    pub(super) verbose: bool,
     /// Whether nothing is checked and nothing is advertised.
     pub(super) maintenance: bool,
     /// From SIGTERM to SIGKILL, for one job and for all.
@@ -67,12 +70,13 @@ pub(super) struct Effects {
 }
 
 impl Effects {
-    pub(super) fn new(now: Instant, stop_timeout: Duration) -> Self {
+    pub(super) fn new(now: Instant, config: &Config) -> Self {
         Self {
             now,
             phase: Phase::Running,
+            verbose: config.logging.level == LogLevel::Debug,
             maintenance: false,
-            stop_timeout,
+            stop_timeout: config.stop_timeout,
             essential: None,
             environment: Arc::default(),
             actions: Vec::new(),
@@ -93,7 +97,7 @@ impl Effects {
 
     /// Publishes an event: every job sees it, after all that came before it.
     pub(super) fn publish_event(&mut self, event: Event) {
-        self.log(Level::Debug, None, format!("event: {event}"));
+        self.debug(None, || format!("event: {event}"));
         self.metrics.built_in.event_published(&event);
         self.events.push_back(event);
     }
@@ -141,6 +145,13 @@ impl Effects {
         let missed = late.checked_rem(interval.as_nanos()).unwrap_or(0);
         let since_beat = u64::try_from(missed).map_or(Duration::ZERO, Duration::from_nanos);
         self.set_timer(timer, interval.saturating_sub(since_beat));
+    }
+
+    /// Logs an entry for whoever looks very closely; `text` is made only for them.
+    pub(super) fn debug(&mut self, label: Option<&Label>, text: impl FnOnce() -> String) {
+        if self.verbose {
+            self.log(Level::Debug, label, text());
+        }
     }
 
     /// Logs an entry about `label`, or about the supervisor itself.

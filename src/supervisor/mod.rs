@@ -92,7 +92,7 @@ impl Supervisor {
     /// A supervisor about to run `config`: its first turn, in which every job
     /// is subscribed and startup is published.
     pub fn new(now: Instant, mut config: Config, identity: Identity) -> Self {
-        let mut fx = Effects::new(now, config.stop_timeout);
+        let mut fx = Effects::new(now, &config);
         fx.metrics.configure(&config);
         fx.metrics.built_in.requests = identity.requests.clone();
         fx.metrics.built_in.consul = identity.consul_requests.clone();

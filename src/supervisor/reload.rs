@@ -14,6 +14,7 @@ use super::effects::Phase;
 use super::job::Job;
 use super::plan::{Change, Step, plan};
 use super::{JobId, Supervisor};
+use crate::config::logging::Level as LogLevel;
 use crate::config::{Config, JobSpec, Start};
 use crate::control::api::Reply;
 use crate::event::{Code, Event};
@@ -117,6 +118,7 @@ impl Supervisor {
                 .push(Action::ConfigureLogging(config.logging.clone()));
         }
         self.fx.stop_timeout = config.stop_timeout;
+        self.fx.verbose = config.logging.level == LogLevel::Debug;
         let new_backend = config.consul != self.config.consul;
         self.config = config;
         self.refresh_environment();

@@ -50,11 +50,7 @@ impl Job {
         }
         fx.set_running(self.id, &self.pid_variable, Some(pid));
         fx.metrics.built_in.run_started(&self.spec.name, fx.now);
-        fx.log(
-            Level::Debug,
-            Some(&self.label),
-            format!("started with pid {pid}"),
-        );
+        fx.debug(Some(&self.label), || format!("started with pid {pid}"));
         if matches!(self.state, State::Running(_)) {
             self.begin_checks(fx);
         }
@@ -104,8 +100,11 @@ impl Job {
         let success = status.is_success() && !timed_out;
         let expected =
             success || timed_out || matches!(self.state, State::Stopping(_, Step::Terminating));
-        let level = if expected { Level::Debug } else { Level::Error };
-        fx.log(level, Some(&self.label), status.to_string());
+        if expected {
+            fx.debug(Some(&self.label), || status.to_string());
+        } else {
+            fx.log(Level::Error, Some(&self.label), status.to_string());
+        }
         fx.metrics
             .built_in
             .run_ended(&self.spec.name, status.exit_code());

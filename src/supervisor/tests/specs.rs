@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::config::logging::Level;
 use crate::config::{
     Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, Restarts, Start, When,
 };
@@ -109,7 +110,10 @@ impl JobSpec {
 pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
     Config {
         consul: None,
-        logging: LoggingSpec::default(),
+        logging: LoggingSpec {
+            level: Level::Debug,
+            ..LoggingSpec::default()
+        },
         stop_timeout: Duration::from_secs(5),
         control: ControlSpec {
             socket: "/run/test.socket".into(),
