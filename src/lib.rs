@@ -75,6 +75,7 @@ mod main_loop;
 pub mod message;
 pub mod preparation;
 pub mod process;
+pub mod search_path;
 pub mod signals;
 pub mod subcommand;
 pub mod supervise;

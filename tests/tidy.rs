@@ -20,7 +20,14 @@ const LONGEST_CODE: usize = 400;
 /// The modules from the bottom up. A module imports only from itself and from
 /// rows above its own; modules of one row know nothing of each other.
 const LAYERS: &[&[&str]] = &[
-    &["environment", "event", "tls", "unix_socket", "version"],
+    &[
+        "environment",
+        "event",
+        "search_path",
+        "tls",
+        "unix_socket",
+        "version",
+    ],
     &["config", "http"],
     &["control::api", "telemetry::metrics", "telemetry::status"],
     &["telemetry::question"],

@@ -6,73 +6,142 @@
 //! fault.
 
 use std::fmt;
+use std::sync::Arc;
 
-use super::positions::{self, Location};
-use super::syntax::line_col;
+use super::origins::Origins;
+use super::positions::Location;
 
 /// So many errors are listed; a file with more has one cause for most of them.
 const LISTED: usize = 100;
 
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// The configuration is refused.
+    Error,
+    /// It is accepted, because the original accepts it, but it can't be right: a
+    /// warning at a start, an error to `-check`.
+    Tolerated,
+    /// It is accepted, but is probably not meant.
+    Warning,
+}
+
 /// One thing that is wrong or odd, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// The included file that it is in, if it is not in the configuration file
+    /// itself.
+    pub file: Option<Arc<str>>,
+    /// Line and column of the key in the rendered text, counted from 1, or of
+    /// what is around it if the key is missing.
+    pub position: Option<(usize, usize)>,
     /// The key it is about, e.g. `job[app].health.ttl`; empty if it is about
     /// the whole file.
     pub path: String,
     /// What is wrong with it and what is allowed.
     pub message: String,
-    /// Line and column of the key in the rendered text, counted from 1, or of
-    /// what is around it if the key is missing.
-    pub position: Option<(usize, usize)>,
+    /// The line it is about and a caret below the place, if the file could not
+    /// even be read as JSON5.
+    pub excerpt: Option<String>,
+}
+
+impl Finding {
+    /// The finding with its place in front: `[file:]line:column: `.
+    pub fn located(&self) -> Located<'_> {
+        Located(self)
+    }
 }
 
 impl fmt::Display for Finding {
+    /// Without the place.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.path.is_empty() {
             write!(f, "{}: ", self.path)?;
         }
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        match &self.excerpt {
+            Some(excerpt) => write!(f, "\n{excerpt}"),
+            None => Ok(()),
+        }
     }
 }
 
-/// Everything for which a configuration is refused; never empty.
+/// See [`Finding::located`].
+#[derive(Clone, Copy, Debug)]
+pub struct Located<'f>(&'f Finding);
+
+impl fmt::Display for Located<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(finding) = self;
+        if let Some(file) = &finding.file {
+            write!(f, "{file}:")?;
+        }
+        if let Some((line, column)) = finding.position {
+            write!(f, "{line}:{column}:")?;
+        }
+        if finding.file.is_some() || finding.position.is_some() {
+            f.write_str(" ")?;
+        }
+        finding.fmt(f)
+    }
+}
+
+/// Everything for which a configuration is refused; never without an error.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Errors(Vec<Finding>);
+pub struct Errors {
+    errors: Vec<Finding>,
+    others: Vec<Finding>,
+}
 
 impl Errors {
     /// One error about the whole file.
     pub fn file(message: impl Into<String>) -> Self {
-        Self::one(message.into(), None)
+        Self::one(None, message.into(), None)
     }
 
-    /// One error at a line and a column of the text.
-    pub(crate) fn at(position: (usize, usize), message: String) -> Self {
-        Self::one(message, Some(position))
+    /// One error at a line and a column of the text, and the line.
+    pub(crate) fn at(position: (usize, usize), message: &str, excerpt: String) -> Self {
+        Self::one(Some(position), message.to_owned(), Some(excerpt))
     }
 
-    fn one(message: String, position: Option<(usize, usize)>) -> Self {
-        Self(vec![Finding {
+    fn one(position: Option<(usize, usize)>, message: String, excerpt: Option<String>) -> Self {
+        let error = Finding {
+            severity: Severity::Error,
+            file: None,
+            position,
             path: String::new(),
             message,
-            position,
-        }])
+            excerpt,
+        };
+        Self {
+            errors: vec![error],
+            others: Vec::new(),
+        }
     }
 
     /// The errors: first those of single values, then those of what they mean
     /// together, each in the order of the file.
     pub fn findings(&self) -> &[Finding] {
-        &self.0
+        &self.errors
+    }
+
+    /// The errors, and then what would not have been refused by itself.
+    pub fn into_all(mut self) -> Vec<Finding> {
+        self.errors.append(&mut self.others);
+        self.errors
     }
 }
 
 impl fmt::Display for Errors {
     /// One error a line (a syntax error takes three, to show its line).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, finding) in self.0.iter().enumerate() {
+        for (index, finding) in self.errors.iter().enumerate() {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{finding}")?;
+            finding.located().fmt(f)?;
         }
         Ok(())
     }
@@ -103,7 +172,8 @@ impl<'a> Path<'a> {
         Self::Key(self, key)
     }
 
-    fn location(&self) -> Location {
+    /// Where that is in the file, for positions.
+    pub(crate) fn location(&self) -> Location {
         match self {
             Self::Root => Location::default(),
             Self::Key(parent, key) => parent.location().key(key),
@@ -140,19 +210,32 @@ impl fmt::Display for Path<'_> {
 /// Collects what is found while a configuration is read.
 #[derive(Debug, Default)]
 pub(crate) struct Findings {
-    errors: Vec<(Location, Finding)>,
+    errors: Vec<(Option<Location>, Finding)>,
     unlisted: usize,
-    warnings: Vec<(Location, Finding)>,
+    others: Vec<(Option<Location>, Finding)>,
 }
 
 impl Findings {
     /// The configuration must be refused because of what is at `at`.
     pub(crate) fn error(&mut self, at: &Path<'_>, message: impl Into<String>) {
-        if self.errors.len() >= LISTED {
-            self.unlisted += 1;
-            return;
+        self.add_error(finding(Severity::Error, at, message.into()));
+    }
+
+    /// The configuration must be refused because of these errors of the included
+    /// file of this name.
+    pub(crate) fn errors_of(&mut self, file: &Arc<str>, errors: Errors) {
+        for mut error in errors.errors {
+            error.file = Some(Arc::clone(file));
+            self.add_error((None, error));
         }
-        self.errors.push(finding(at, message.into()));
+    }
+
+    fn add_error(&mut self, error: (Option<Location>, Finding)) {
+        if self.errors.len() < LISTED {
+            self.errors.push(error);
+        } else {
+            self.unlisted += 1;
+        }
     }
 
     /// How many errors were added.
@@ -162,46 +245,47 @@ impl Findings {
 
     /// What is at `at` is accepted, but is probably not meant.
     pub(crate) fn warn(&mut self, at: &Path<'_>, message: impl Into<String>) {
-        self.warnings.push(finding(at, message.into()));
+        let finding = finding(Severity::Warning, at, message.into());
+        self.others.push(finding);
+    }
+
+    /// What is at `at` is accepted, but can't be right.
+    pub(crate) fn tolerate(&mut self, at: &Path<'_>, message: impl Into<String>) {
+        let finding = finding(Severity::Tolerated, at, message.into());
+        self.others.push(finding);
     }
 
     /// The warnings about `text`, if nothing was found for which to refuse it.
-    pub(crate) fn finish(mut self, text: &str) -> Result<Vec<Finding>, Errors> {
+    pub(crate) fn finish(self, text: &str) -> Result<Vec<Finding>, Errors> {
+        self.finish_in(&Origins::of(text))
+    }
+
+    /// As [`Findings::finish`], for a configuration of these texts.
+    pub(crate) fn finish_in(mut self, origins: &Origins<'_>) -> Result<Vec<Finding>, Errors> {
+        let others = origins.locate(self.others);
         if self.errors.is_empty() {
-            return Ok(located(self.warnings, text));
+            return Ok(others);
         }
         if self.unlisted > 0 {
             let more = format!("{} more errors are not listed", self.unlisted);
-            self.errors.push(finding(&Path::Root, more));
+            let more = finding(Severity::Error, &Path::Root, more);
+            self.errors.push(more);
         }
-        Err(Errors(located(self.errors, text)))
+        let errors = origins.locate(self.errors);
+        Err(Errors { errors, others })
     }
 }
 
-fn finding(at: &Path<'_>, message: String) -> (Location, Finding) {
+fn finding(severity: Severity, at: &Path<'_>, message: String) -> (Option<Location>, Finding) {
     let finding = Finding {
+        severity,
+        file: None,
+        position: None,
         path: at.to_string(),
         message,
-        position: None,
+        excerpt: None,
     };
-    (at.location(), finding)
-}
-
-/// The findings with their positions in `text`.
-fn located(findings: Vec<(Location, Finding)>, text: &str) -> Vec<Finding> {
-    if findings.is_empty() {
-        return Vec::new();
-    }
-    let locations: Vec<&Location> = findings.iter().map(|(location, _)| location).collect();
-    let offsets = positions::find(text, &locations);
-    findings
-        .into_iter()
-        .zip(offsets)
-        .map(|((_, finding), offset)| Finding {
-            position: offset.map(|offset| line_col(text, offset)),
-            ..finding
-        })
-        .collect()
+    (Some(at.location()), finding)
 }
 
 #[cfg(test)]

@@ -55,8 +55,12 @@ impl RawHealth {
                 format!("{text} is not a whole number of seconds"),
             );
         } else if advertised && ttl <= interval {
+            let swapped = match ttl < interval {
+                true => "; are the two swapped?",
+                false => "",
+            };
             let message = format!(
-                "{} is not longer than the interval ({}): the service turns critical between two checks",
+                "{} is not longer than the interval ({}): the service turns critical between two checks{swapped}",
                 duration::format(ttl),
                 duration::format(interval)
             );
@@ -203,10 +207,16 @@ mod tests {
 
     #[test]
     fn a_ttl_that_expires_between_two_checks_is_a_warning() {
-        let warnings = health("{interval: 5, ttl: 5}").1.finish("").unwrap();
-        assert_eq!(
-            warnings.first().unwrap().to_string(),
-            "health.ttl: 5s is not longer than the interval (5s): the service turns critical between two checks"
-        );
+        for (ttl, swapped) in [(5, ""), (4, "; are the two swapped?")] {
+            let text = format!("{{interval: 5, ttl: {ttl}}}");
+            let warnings = health(&text).1.finish("").unwrap();
+            assert_eq!(
+                warnings.first().unwrap().to_string(),
+                format!(
+                    "health.ttl: {ttl}s is not longer than the interval (5s): \
+                     the service turns critical between two checks{swapped}"
+                )
+            );
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! as the pages of the manual. Nothing here knows the running supervisor: a
 //! reload reads the file with the very same functions as the start.
 
+pub mod check;
 pub mod consul;
 pub mod control;
 pub(crate) mod decode;
@@ -15,10 +16,14 @@ pub mod exec;
 pub mod findings;
 pub mod health;
 pub mod host;
+mod include;
 pub mod interfaces;
 pub mod job;
 pub mod logging;
+mod machine;
+mod origins;
 mod positions;
+mod reach;
 mod references;
 mod scan;
 pub mod series_names;
@@ -36,6 +41,7 @@ mod version2;
 pub mod watch;
 pub mod when;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::{Path as FilePath, PathBuf};
 use std::time::Duration;
@@ -45,7 +51,7 @@ use crate::environment::Environment;
 pub use consul::ConsulSpec;
 pub use control::ControlSpec;
 pub use exec::ExecSpec;
-pub use findings::{Errors, Finding};
+pub use findings::{Errors, Finding, Severity};
 pub use health::HealthSpec;
 pub use host::Host;
 pub use job::{JobSpec, Restarts};
@@ -61,6 +67,7 @@ use decode::{Decode, Items, Span};
 use findings::{Findings, Path};
 use job::RawJob;
 use logging::RawLogging;
+use origins::Origins;
 use table::{Preset, Table, object};
 use telemetry::RawTelemetry;
 use value::Value;
@@ -104,6 +111,9 @@ impl Config {
 object! {
     /// A whole configuration, as the file has it.
     RawConfig in "file" {
+        #[allow(dead_code, reason = "what it names is joined before anything is decoded")]
+        include: Vec<String> = "include", Preset::Absent,
+            "Further files, relative to this one; `*` and `?` in a name stand for any text and any character.";
         consul: RawConsul = "consul", Preset::Absent,
             "The discovery backend: the agent's `[scheme://]host:port`, or an object. Needed if a job has a `port`, or for `watches`.";
         logging: RawLogging = "logging", Preset::Empty,
@@ -126,12 +136,13 @@ pub fn tables() -> Vec<&'static Table> {
     RawConfig::TABLE.with_inner()
 }
 
-/// Reads, renders and validates the file at `path`.
+/// Reads, renders and validates the file at `path` and what it includes.
 ///
 /// # Errors
 /// Everything that is wrong with it, or why it can't be read.
 pub fn load(path: &FilePath, environment: &Environment, host: &Host) -> Result<Config, Errors> {
-    parse(&render_file(path, environment)?, environment, host)
+    let text = render_file(path, environment)?;
+    read(&text, Some(path), environment, host, |_, _| ())
 }
 
 /// The rendered text of the file at `path`.
@@ -156,9 +167,7 @@ pub fn control_socket(path: &FilePath, environment: &Environment) -> Result<Path
 }
 
 fn parse_control_socket(text: &str) -> Result<PathBuf, Errors> {
-    let Value::Object(mut entries) = syntax::read(text)? else {
-        return Err(Errors::file(NO_OBJECT));
-    };
+    let mut entries = object(text)?;
     entries.retain(|(key, _)| key == "control");
     let mut findings = Findings::default();
     let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
@@ -170,22 +179,48 @@ fn parse_control_socket(text: &str) -> Result<PathBuf, Errors> {
 
 const NO_OBJECT: &str = "the file must be one object, { … }";
 
-/// Validates a rendered text. Pure but for the certificate files that it names,
-/// which must exist.
+/// The entries of the object that a text is.
+fn object(text: &str) -> Result<Vec<(Cow<'_, str>, Value<'_>)>, Errors> {
+    match syntax::read(text)? {
+        Value::Object(entries) => Ok(entries),
+        _ => Err(Errors::file(NO_OBJECT)),
+    }
+}
+
+/// Validates a rendered text that includes nothing. Pure but for the certificate
+/// files that it names, which must exist.
 ///
 /// # Errors
 /// Everything that is wrong with it.
 pub fn parse(text: &str, environment: &Environment, host: &Host) -> Result<Config, Errors> {
-    let Value::Object(mut entries) = syntax::read(text)? else {
-        return Err(Errors::file(NO_OBJECT));
-    };
+    read(text, None, environment, host, |_, _| ())
+}
+
+/// Validates the rendered text of a file and what it includes. `look` looks
+/// closer at what has no error.
+fn read(
+    text: &str,
+    file: Option<&FilePath>,
+    environment: &Environment,
+    host: &Host,
+    look: impl FnOnce(&Config, &mut Findings),
+) -> Result<Config, Errors> {
     let mut findings = Findings::default();
+    let mut entries = object(text)?;
     version2::refuse(&mut entries, &mut findings);
+    let fragments = include::read(&entries, file, environment, &mut findings);
+    let mut origins = Origins::of(text);
+    include::join(&mut entries, &fragments, &mut origins, &mut findings);
     let backend = entries.iter().rev().find(|(key, _)| key == "consul");
     let backend = backend.is_some_and(|(_, value)| *value != Value::Null);
     let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
     let config = raw.map(|raw| raw.into_config(environment, host, backend, &mut findings));
-    let warnings = findings.finish(text)?;
+    if let Some(config) = &config
+        && findings.error_count() == 0
+    {
+        look(config, &mut findings);
+    }
+    let warnings = findings.finish_in(&origins)?;
     let mut config = config.ok_or_else(|| Errors::file(NO_OBJECT))?;
     config.warnings = warnings;
     Ok(config)

@@ -32,8 +32,20 @@ impl Location {
         self.0.truncate(end.map_or(0, |(end, _)| end + 1));
     }
 
+    /// The location as it is when what is at the beginning of it, `around`, is at
+    /// `instead`.
+    pub(crate) fn moved(&self, around: &str, instead: &Self) -> Self {
+        let rest = self.0.strip_prefix(around).unwrap_or_default();
+        Self(format!("{}{rest}", instead.0))
+    }
+
+    /// Its steps as one text, each with its end.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// This location and those of what is around it, the innermost first.
-    fn outwards(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn outwards(&self) -> impl Iterator<Item = &str> {
         let whole = std::iter::once(self.0.as_str());
         let around = self.0.rmatch_indices(END).skip(1);
         whole.chain(around.filter_map(|(end, _)| self.0.get(..=end)))
@@ -122,6 +134,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use crate::config::value::Value;
 
     const TEXT: &str = "// first\n{a: 1, 'b': {c: [10, {d: 'x,y'}, [1, 2]], /* c: */ \"e\": 2}, a: 3, f: [{}, {g: {h: 1}}]}";
 
@@ -171,6 +184,65 @@ mod tests {
         }
         assert_eq!(from(&["z"]), None);
         assert_eq!(from(&[]), None);
+    }
+
+    /// Every key and item of a value, in the order of the file, with its name if
+    /// it is a key.
+    fn everything<'v>(
+        value: &'v Value<'_>,
+        at: &Location,
+        found: &mut Vec<(Location, Option<&'v str>)>,
+    ) {
+        match value {
+            Value::Object(entries) => {
+                for (key, value) in entries {
+                    let at = at.clone().key(key);
+                    found.push((at.clone(), Some(key)));
+                    everything(value, &at, found);
+                }
+            }
+            Value::List(items) => {
+                for (index, value) in items.iter().enumerate() {
+                    let at = at.clone().index(index);
+                    found.push((at.clone(), None));
+                    everything(value, &at, found);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn every_key_and_item_of_real_files_is_found() {
+        let files = std::fs::read_dir("../shared/corpus/golden").unwrap();
+        let files = files.map(|file| file.unwrap().path());
+        let rendered = files.filter(|path| path.extension().is_some_and(|end| end == "rendered"));
+        let mut count = 0;
+        for path in rendered {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let Ok(value) = crate::config::syntax::read(&text) else {
+                continue;
+            };
+            let mut sought = Vec::new();
+            everything(&value, &Location::default(), &mut sought);
+            let locations: Vec<&Location> = sought.iter().map(|(location, _)| location).collect();
+            let mut last = None;
+            for ((location, key), offset) in sought.iter().zip(find(&text, &locations)) {
+                let offset = offset.unwrap();
+                let rest = text.get(offset..).unwrap();
+                let here = || format!("{}: {location:?}: {rest:.20}", path.display());
+                let is_here = match key {
+                    Some(key) => rest.trim_start_matches(['"', '\'']).starts_with(key),
+                    None => !rest.starts_with([' ', '\n', ',', ']', '}', '/']),
+                };
+                // Of a key that comes twice the last one is found.
+                let twice = sought.iter().filter(|(other, _)| other == location).count() > 1;
+                assert!(is_here && (twice || last < Some(offset)), "{}", here());
+                last = last.max(Some(offset));
+                count += 1;
+            }
+        }
+        assert!(count > 3000, "{count}");
     }
 
     #[test]

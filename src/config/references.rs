@@ -1,12 +1,15 @@
 //! What the parts of a configuration say about each other: names that come
-//! twice, events that nothing can emit, and what needs a discovery backend.
+//! twice, events that nothing can emit, jobs that can never start, and what
+//! needs a discovery backend.
 
 use crate::event::{Code, Event, GLOBAL};
 
 use super::Config;
 use super::findings::{Findings, Path};
 use super::job::JobSpec;
+use super::reach::Reach;
 use super::suggest;
+use super::telemetry;
 use super::watch::WatchSpec;
 use super::when::{SIGNALS, Start};
 
@@ -40,14 +43,18 @@ pub(crate) fn check(config: &Config, findings: &mut Findings) {
         let message = "another watch has this name; their events can't be told apart";
         findings.warn(&Path::Named(&watches, index, "watch", name), message);
     }
+    let reach = Reach::of(&config.jobs, &sources);
     for (index, job) in config.jobs.iter().enumerate() {
         let (Start::Once(event) | Start::Each(event)) = &job.when.start else {
             continue;
         };
-        if let Err(message) = sources.check(event) {
+        let message = match sources.check(event) {
+            Err(why) => Some(format!("waits for what never comes: {why}")),
+            Ok(()) => reach.obstacle(index),
+        };
+        if let Some(message) = message {
             let at = Path::Named(&jobs, index, "job", &job.name);
-            let message = format!("waits for what never comes: {message}");
-            findings.warn(&at.key("when"), message);
+            findings.tolerate(&at.key("when"), message);
         }
     }
 }
@@ -61,10 +68,10 @@ fn repeated<'s, 'c, T>(sorted: &'s [Named<'c, T>]) -> impl Iterator<Item = (&'c 
 }
 
 /// Something with a name and its place in the file.
-struct Named<'c, T> {
-    name: &'c str,
-    index: usize,
-    is: &'c T,
+pub(super) struct Named<'c, T> {
+    pub(super) name: &'c str,
+    pub(super) index: usize,
+    pub(super) is: &'c T,
 }
 
 /// A list in the order of the names.
@@ -80,9 +87,11 @@ fn by_name<'c, T>(list: &'c [T], name: impl Fn(&'c T) -> &'c str) -> Vec<Named<'
 }
 
 /// What can be waited for.
-struct Sources<'c> {
+pub(super) struct Sources<'c> {
     jobs: Vec<Named<'c, JobSpec>>,
     watches: Vec<Named<'c, WatchSpec>>,
+    /// Whether the telemetry server is advertised, which is a source, too.
+    telemetry: bool,
 }
 
 impl<'c> Sources<'c> {
@@ -90,11 +99,15 @@ impl<'c> Sources<'c> {
         Self {
             jobs: by_name(&config.jobs, |job| &job.name),
             watches: by_name(&config.watches, |watch| &watch.name),
+            telemetry: config
+                .telemetry
+                .as_ref()
+                .is_some_and(|telemetry| telemetry.service.is_some()),
         }
     }
 
     /// The jobs of this name.
-    fn jobs_called(&self, name: &str) -> &[Named<'c, JobSpec>] {
+    pub(super) fn jobs_called(&self, name: &str) -> &[Named<'c, JobSpec>] {
         let begin = self.jobs.partition_point(|job| job.name < name);
         let end = self.jobs.partition_point(|job| job.name <= name);
         self.jobs.get(begin..end).unwrap_or_default()
@@ -106,7 +119,7 @@ impl<'c> Sources<'c> {
     }
 
     /// Why the event never comes, if it doesn't.
-    fn check(&self, event: &Event) -> Result<(), String> {
+    pub(super) fn check(&self, event: &Event) -> Result<(), String> {
         let source = &*event.source;
         if event.code == Code::Signal || (source == GLOBAL && event.code.is_global()) {
             return Ok(());
@@ -123,6 +136,9 @@ impl<'c> Sources<'c> {
         match self.jobs_called(source) {
             jobs if jobs.iter().any(|job| emits(job.is, event.code)) => Ok(()),
             [_, ..] => Err(format!("job[{source}] {}", lack(event.code))),
+            [] if self.telemetry && source == telemetry::SERVICE && event.code == Code::Healthy => {
+                Ok(())
+            }
             [] => Err(format!("no job is called {source:?}{}", self.hint(source))),
         }
     }
@@ -154,7 +170,7 @@ impl<'c> Sources<'c> {
 }
 
 /// Whether a job can emit an event of its own.
-fn emits(job: &JobSpec, code: Code) -> bool {
+pub(super) fn emits(job: &JobSpec, code: Code) -> bool {
     match code {
         Code::ExitSuccess | Code::ExitFailed => job.exec.is_some(),
         Code::Healthy | Code::Unhealthy => job.health.is_some(),

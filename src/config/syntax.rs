@@ -3,8 +3,6 @@
 //! The JSON5 parser says little about errors; what it says is put into an
 //! operator's words, with the line, a caret and the likely cause.
 
-use std::fmt::Write as _;
-
 use json5::{ErrorCode, Position};
 
 use super::findings::Errors;
@@ -290,10 +288,11 @@ pub(crate) fn line_col(text: &str, offset: usize) -> (usize, usize) {
 /// The error at a line and a column of a text: `line:col: message`, the line,
 /// and a caret below the character. Both count from 1, columns in characters.
 pub(crate) fn refuse(text: &str, position: (usize, usize), message: &str) -> Errors {
-    Errors::at(position, report(text, position, message))
+    Errors::at(position, message, excerpt(text, position))
 }
 
-fn report(text: &str, (line, column): (usize, usize), message: &str) -> String {
+/// The line of a place, cut if it is long, and a caret below the place.
+fn excerpt(text: &str, (line, column): (usize, usize)) -> String {
     let content = text.split('\n').nth(line.saturating_sub(1));
     let first = column.saturating_sub(SHOWN + 1);
     let shown: String = content
@@ -304,8 +303,6 @@ fn report(text: &str, (line, column): (usize, usize), message: &str) -> String {
         .map(|c| if c.is_control() { ' ' } else { c })
         .collect();
     let margin = format!("{line:>5} | ");
-    let mut report = format!("{line}:{column}: {message}\n{margin}{}\n", shown.trim_end());
     let indent = margin.len() + column - first;
-    let _infallible = write!(report, "{:>indent$}", '^');
-    report
+    format!("{margin}{}\n{:>indent$}", shown.trim_end(), '^')
 }

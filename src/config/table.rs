@@ -237,13 +237,13 @@ macro_rules! object {
     (
         $(#[$meta:meta])*
         $name:ident in $section:literal {
-            $($field:ident: $type:ty = $key:literal, $preset:expr, $about:literal;)*
+            $($(#[$row:meta])* $field:ident: $type:ty = $key:literal, $preset:expr, $about:literal;)*
         }
     ) => {
         $(#[$meta])*
         #[derive(Debug, Default)]
         pub(crate) struct $name {
-            $(#[doc = $about] pub(crate) $field: Option<$type>,)*
+            $(#[doc = $about] $(#[$row])* pub(crate) $field: Option<$type>,)*
             /// Whether an error was found in it.
             #[allow(dead_code, reason = "not every object asks")]
             pub(crate) faulty: bool,

@@ -13,7 +13,7 @@ use super::service::{ServiceSpec, address};
 use super::table::{Preset, object};
 
 /// The name under which the telemetry server is advertised.
-const SERVICE: &str = "containerpilot";
+pub(crate) const SERVICE: &str = "containerpilot";
 
 /// How long the catalog waits for the server's heartbeat.
 const TTL: Duration = Duration::from_secs(15);

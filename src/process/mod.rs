@@ -20,6 +20,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
+use crate::search_path;
 
 /// What a worker needs: the frames of `std`'s process spawning and of the pump.
 const STACK: usize = 64 * 1024;
@@ -69,8 +70,8 @@ fn execute(spawn: &Spawn) -> Result<(Pid, Option<PipeReader>), StartError> {
         .map(String::as_str)
         .unwrap_or_default();
     let refused = |cause| StartError::new(&format!("cannot execute {name:?}"), &cause);
-    let search_path = spawn.environment.get("PATH");
-    let program = program::find(name, search_path.as_deref()).map_err(refused)?;
+    let path = spawn.environment.get("PATH");
+    let program = search_path::find(name, path.as_deref()).map_err(refused)?;
     let mut command = Command::new(&program);
     command
         .arg0(name)

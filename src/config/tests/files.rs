@@ -44,7 +44,7 @@ fn a_file_is_rendered_before_it_is_read() {
     let errors = load(&sample.0, &environment(&[]), &host()).unwrap_err();
     assert_eq!(
         errors.to_string(),
-        "jobs[0].name: must be a name, but it is empty: did an environment variable render to nothing?"
+        "1:12: jobs[0].name: must be a name, but it is empty: did an environment variable render to nothing?"
     );
 }
 

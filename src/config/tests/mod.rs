@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+pub(in crate::config) mod directory;
 mod files;
 mod references;
 
@@ -28,9 +29,10 @@ fn good(text: &str) -> Config {
     config
 }
 
+/// The errors without their places.
 fn errors(text: &str) -> Vec<String> {
-    let errors = parse(text).map(|_| text).unwrap_err().to_string();
-    errors.lines().map(str::to_owned).collect()
+    let errors = parse(text).map(|_| text).unwrap_err();
+    errors.findings().iter().map(ToString::to_string).collect()
 }
 
 fn warnings(text: &str) -> Vec<String> {
@@ -269,11 +271,11 @@ fn the_socket_is_found_whatever_else_is_wrong() {
     for (text, error) in [
         (
             "{control: {sockt: 'a'}}",
-            "control.sockt: unknown key; did you mean \"socket\"?",
+            "1:12: control.sockt: unknown key; did you mean \"socket\"?",
         ),
         (
             "{control: {socket: []}}",
-            "control.socket: a list is not a string",
+            "1:12: control.socket: a list is not a string",
         ),
         ("[]", "the file must be one object, { … }"),
         ("", "the file renders to nothing"),

@@ -87,7 +87,7 @@ fn waiting_for_what_never_comes_is_a_warning() {
         "{source: 'checked', each: 'exitFailed'}",
         "{source: 'checked', once: 'healthy'}",
         "{source: 'checked', each: 'unhealthy'}",
-        "{source: 'none', once: 'stopping'}",
+        "{source: 'timed', once: 'stopping'}",
         "{source: 'timed', once: 'stopped'}",
         "{source: 'timed', once: 'timerExpired'}",
         "{source: 'watch.db', each: 'changed'}",
@@ -149,6 +149,98 @@ fn waiting_for_what_never_comes_is_a_warning() {
     ] {
         assert_eq!(check(when), warning, "{when}");
     }
+}
+
+#[test]
+fn jobs_that_can_never_start_are_told_why() {
+    for (jobs, expected) in [
+        (
+            "{name: 'a', exec: 'x', when: {source: 'a', once: 'exitSuccess'}}",
+            "a: it waits for itself",
+        ),
+        (
+            "{name: 'a', exec: 'x', when: {source: 'b', once: 'exitSuccess'}},
+             {name: 'b', exec: 'x', when: {source: 'c', each: 'exitFailed'}},
+             {name: 'c', exec: 'x', health: {interval: 1, ttl: 2}, when: {source: 'a', once: 'exitFailed'}},
+             {name: 'd', exec: 'x', when: {source: 'c', once: 'healthy'}},
+             {name: 'e', exec: 'x', when: {source: 'd', once: 'exitSuccess'}}",
+            "a: it waits for job[b], which waits for job[c], which waits for job[a]
+             b: it waits for job[c], which waits for job[a], which waits for job[b]
+             c: it waits for job[a], which waits for job[b], which waits for job[c]
+             d: it waits for job[c], which can never start
+             e: it waits for job[d], which can never start",
+        ),
+        (
+            // The circle can be entered.
+            "{name: 'a', exec: 'x', when: {source: 'b', once: 'exitSuccess'}},
+             {name: 'b', exec: 'x', when: {source: 'a', each: 'exitSuccess'}},
+             {name: 'b', exec: 'x'}",
+            "",
+        ),
+        (
+            // What never starts stops all the same, and its wait can time out.
+            "{name: 'a', exec: 'x', when: {source: 'a', once: 'exitSuccess', timeout: 1}},
+             {name: 'b', exec: 'x', when: {source: 'a', once: 'stopped'}},
+             {name: 'c', exec: 'x', when: {source: 'a', once: 'timerExpired'}}",
+            "a: it waits for itself",
+        ),
+        (
+            "{name: 'app', exec: 'x'},
+             {name: 'pre', exec: 'x', when: {source: 'app', once: 'stopping'}},
+             {name: 'prepre', exec: 'x', when: {source: 'pre', once: 'stopping'}},
+             {name: 'a', exec: 'x', when: {source: 'b', once: 'stopping'}},
+             {name: 'b', exec: 'x', when: {source: 'a', once: 'stopped'}}",
+            "a: it waits for job[b], which waits for job[a]
+             b: it waits for job[a], which waits for job[b]",
+        ),
+        (
+            "{name: 'a', exec: 'x', when: {source: 'nobody', once: 'exitSuccess'}},
+             {name: 'b', exec: 'x', when: {source: 'a', once: 'exitSuccess'}}",
+            "job[a].when: waits for what never comes: no job is called \"nobody\"
+             b: it waits for job[a], which can never start",
+        ),
+    ] {
+        let told = warnings(&format!("{{jobs: [{jobs}]}}"));
+        let told = told
+            .iter()
+            .filter(|warning| !warning.contains("has this name"));
+        let told: Vec<String> = told
+            .map(|warning| match warning.split_once(".when: can never start") {
+                Some((job, why)) => format!("{}{why}", job.replace("job[", "").replace(']', "")),
+                None => warning.clone(),
+            })
+            .collect();
+        let expected: Vec<&str> = expected.lines().map(str::trim).collect();
+        assert_eq!(told, expected, "{jobs}");
+    }
+}
+
+#[test]
+fn any_number_of_jobs_may_wait_for_each_other() {
+    let count = 5_000;
+    let mut text = "{jobs: [".to_owned();
+    for index in (1..count).rev() {
+        let when = format!("{{source: '{}', once: 'exitSuccess'}}", index - 1);
+        text += &format!("{{name: '{index}', exec: 'x', when: {when}}},");
+    }
+    good(&format!("{text}{{name: '0', exec: 'x'}}]}}"));
+    let circle = format!(
+        "{text}{{name: '0', exec: 'x', when: {{source: '{}', once: 'exitSuccess'}}}}]}}",
+        count - 1
+    );
+    assert_eq!(warnings(&circle).len(), count);
+}
+
+#[test]
+fn an_advertised_telemetry_server_is_a_source() {
+    let job = "{name: 'a', exec: 'x', when: {source: 'containerpilot', each: 'healthy'}}";
+    good(&format!(
+        "{{consul: 'c:1', telemetry: {{}}, jobs: [{job}]}}"
+    ));
+    assert_eq!(
+        warnings(&format!("{{telemetry: {{}}, jobs: [{job}]}}")).len(),
+        1
+    );
 }
 
 #[test]
