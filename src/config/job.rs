@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::backoff::{Backoff, RawBackoff};
 use super::decode::{Decode, Integer, Span, Unchecked, mismatch};
 use super::exec::{Exec, ExecSpec, RawOutput};
 use super::findings::{Findings, Path};
@@ -29,6 +30,8 @@ pub struct JobSpec {
     pub when: When,
     /// How often a run that has ended may be followed by another.
     pub restarts: Restarts,
+    /// How long restarts of failed runs wait; `None` restarts them at once.
+    pub backoff: Option<Backoff>,
     /// Whether the supervisor ends with this job, and with its exit code.
     pub essential: bool,
     /// The longest a run may take before its process group is killed.
@@ -120,6 +123,8 @@ object! {
             "How long it waits, when it is to stop, for the jobs that run on its `stopping`.";
         restarts: Restarts = "restarts", Preset::Depends("`never`; `unlimited` with `when.interval`"),
             "How often a run that has ended is followed by another. `unlimited` is not allowed with `when.each`.";
+        backoff: RawBackoff = "backoff", Preset::Empty,
+            "How long restarts of failed runs wait; `none` restarts them at once.";
         essential: bool = "essential", Preset::Bool(false),
             "When it has completed by itself, the supervisor shuts down and exits with the exit code of its last run.";
         health: RawHealth = "health", Preset::Depends("none; required with `port`"),
@@ -158,6 +163,8 @@ impl RawJob {
         let restarts = restarts(self.restarts, &when.start, &at.key("restarts"), findings);
         let (health, ttl) = self.health(&at.key("health"), findings);
         let service = self.service(name.as_ref(), ttl, host, at, findings);
+        let backoff = self.backoff.take().unwrap_or_default();
+        let backoff = backoff.into_spec(&at.key("backoff"), findings);
         let essential = self.essential.unwrap_or_default();
         if essential && self.exec.is_none() {
             let message = "has no effect: a job without \"exec\" never completes by itself";
@@ -176,6 +183,7 @@ impl RawJob {
             },
             when,
             restarts,
+            backoff,
             essential,
             stop_timeout: self.stop_timeout.map(|Span(timeout)| timeout),
             health,

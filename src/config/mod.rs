@@ -7,6 +7,7 @@
 //! as the pages of the manual. Nothing here knows the running supervisor: a
 //! reload reads the file with the very same functions as the start.
 
+pub mod backoff;
 pub mod check;
 pub mod consul;
 pub mod control;
@@ -48,6 +49,7 @@ use std::time::Duration;
 
 use crate::environment::Environment;
 
+pub use backoff::Backoff;
 pub use consul::ConsulSpec;
 pub use control::ControlSpec;
 pub use exec::ExecSpec;

@@ -130,6 +130,11 @@ impl Effects {
         };
     }
 
+    /// How long ago something was.
+    pub(super) fn since(&self, then: Instant) -> Duration {
+        self.now.saturating_duration_since(then)
+    }
+
     /// Arms a timer `after` from now; one beyond the end of time never fires.
     pub(super) fn set_timer(&mut self, timer: Timer, after: Duration) {
         match self.now.checked_add(after) {

@@ -184,6 +184,7 @@ impl Supervisor {
     fn on_timer(&mut self, deadline: Instant, timer: Timer) {
         match timer {
             Timer::Tick(job) => self.with_job(job, |job, fx| job.on_tick(deadline, fx)),
+            Timer::Restart(job) => self.with_job(job, Job::on_restart),
             Timer::When(job) => self.with_job(job, Job::on_when_timeout),
             Timer::Run(job) => self.with_job(job, Job::on_run_timeout),
             Timer::CheckTick(job) => self.with_job(job, |job, fx| job.on_check_tick(deadline, fx)),

@@ -88,8 +88,12 @@ impl Supervisor {
 
     /// Shutdown is published and its hooks run: everything else completes.
     pub(super) fn complete_all(&mut self) {
-        for job in self.jobs.values_mut().filter(|job| !job.is_stop_hook()) {
-            job.complete(&mut self.fx);
+        for job in self.jobs.values_mut() {
+            if job.is_stop_hook() {
+                job.give_up_restart(&mut self.fx);
+            } else {
+                job.complete(&mut self.fx);
+            }
         }
     }
 

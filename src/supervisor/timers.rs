@@ -14,6 +14,8 @@ use super::JobId;
 pub(super) enum Timer {
     /// The next run of a job with `when.interval` is due.
     Tick(JobId),
+    /// The restart of a job that has failed before is due.
+    Restart(JobId),
     /// `when.timeout`: no event came that starts the job.
     When(JobId),
     /// The job's run has taken longer than its `timeout`.

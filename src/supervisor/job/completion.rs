@@ -28,6 +28,7 @@ impl Job {
         if self.is_stopping() {
             return;
         }
+        self.end_row(fx);
         let run = match std::mem::replace(&mut self.state, State::Waiting) {
             State::Running(run) => Some(run),
             _ => None,
@@ -35,6 +36,7 @@ impl Job {
         self.state = State::Stopping(run, Step::Announced);
         fx.timers.cancel(Timer::When(self.id));
         fx.timers.cancel(Timer::Tick(self.id));
+        fx.timers.cancel(Timer::Restart(self.id));
         if let Some(health) = &mut self.health {
             health.end(fx);
         }

@@ -3,10 +3,11 @@
 //! A job sees only its own inputs, each a method named for what happened, and
 //! answers through [`Effects`]. What concerns several jobs (who is subscribed to
 //! an event, who must complete before whom) is the supervisor's. Its runs are in
-//! [`run`], its way to completion in [`completion`], and what a reload changes of
+//! [`run`], what comes between them in [`restart`], its way to completion in [`completion`], and what a reload changes of
 //! it in [`update`].
 
 mod completion;
+mod restart;
 mod run;
 mod update;
 
@@ -24,6 +25,7 @@ use super::timers::Timer;
 use crate::config::{JobSpec, Start};
 use crate::event::{Code, Event};
 use crate::message::{Label, Pid};
+use restart::{Owed, Row};
 use run::Run;
 
 /// The status word of what has ended for good.
@@ -44,6 +46,8 @@ enum State {
     Present,
     /// Between two runs, for the next event or tick.
     Idle,
+    /// Between two runs, for the time until it is restarted.
+    BackingOff(Owed),
     /// On its way to completion, perhaps with a process still alive.
     Stopping(Option<Run>, Step),
     /// Nothing of it is alive, and nothing will start.
@@ -82,6 +86,7 @@ pub(super) struct Job {
     retired: bool,
     /// Runs that events or a tick asked for while one was alive.
     owed: u64,
+    row: Row,
     health: Option<Health>,
     service: Option<Service>,
 }
@@ -102,6 +107,7 @@ impl Job {
             last_code: NEVER_RAN,
             retired: false,
             owed: 0,
+            row: Row::default(),
             health,
             service: spec.service.clone().map(Service::new),
             spec,
@@ -225,7 +231,7 @@ impl Job {
                 self.run(fx);
             }
             (State::Idle, Start::Each(_)) => self.run(fx),
-            (State::Running(_), Start::Each(_)) => self.owed += 1,
+            (State::Running(_) | State::BackingOff(_), Start::Each(_)) => self.owed += 1,
             _ => {}
         }
     }
@@ -257,17 +263,17 @@ impl Job {
 
     /// The run has taken longer than the job allows.
     pub(super) fn on_run_timeout(&mut self, fx: &mut Effects) {
-        let (State::Running(run) | State::Stopping(Some(run), _)) = &mut self.state else {
+        let Some(run) = self.current_run() else {
             return;
         };
-        let timeout = self.spec.timeout.unwrap_or_default();
-        fx.log(
-            Level::Error,
-            Some(&self.label),
-            format!("timed out after {timeout:?}, killing it"),
-        );
         run.timed_out = true;
-        run.send(libc::SIGKILL, fx);
+        let (again, took) = (run.again, fx.since(run.began));
+        let timeout = self.spec.timeout.unwrap_or_default();
+        let text = format!("timed out after {timeout:?}, killing it");
+        self.log_failure(text, again && !self.lasted(took), fx);
+        if let Some(run) = self.current_run() {
+            run.send(libc::SIGKILL, fx);
+        }
     }
 
     /// The next health check is due.

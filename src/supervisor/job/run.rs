@@ -1,11 +1,9 @@
 //! The runs of a job: one process after the other, never two at a time.
 
-use std::time::Instant;
-
-use log::Level;
+use std::time::{Duration, Instant};
 
 use super::{Job, State, Step};
-use crate::config::{Restarts, Start};
+use crate::config::Start;
 use crate::event::Code;
 use crate::message::{ExecId, ExitStatus, Pid, StartError};
 use crate::supervisor::effects::{Effects, Phase};
@@ -23,6 +21,8 @@ pub(super) struct Run {
     /// When it was asked for; its timeout counts from here.
     pub(super) began: Instant,
     pub(super) timed_out: bool,
+    /// It follows a run of the same start, and not a clock.
+    pub(super) again: bool,
 }
 
 impl Run {
@@ -68,14 +68,15 @@ impl Job {
             self.judged(verdict, fx);
             return;
         }
-        if self.live_run(exec).is_some() {
+        if let Some(run) = self.live_run(exec) {
+            let again = run.again;
             let text = format!("could not be started: {error}");
-            fx.log(Level::Error, Some(&self.label), text);
+            self.log_failure(text, again, fx);
             fx.metrics
                 .built_in
                 .run_failed_to_start(&self.spec.name, error.exit_code());
             self.last_code = exit_code(error.exit_code());
-            self.run_ended(false, fx);
+            self.run_ended(exec, false, Duration::ZERO, fx);
         }
     }
 
@@ -96,14 +97,15 @@ impl Job {
         let Some(run) = self.live_run(exec) else {
             return;
         };
-        let (pid, timed_out) = (run.pid, run.timed_out);
+        let (pid, timed_out, again) = (run.pid, run.timed_out, run.again);
+        let took = fx.since(run.began);
         let success = status.is_success() && !timed_out;
         let expected =
             success || timed_out || matches!(self.state, State::Stopping(_, Step::Terminating));
         if expected {
             fx.debug(Some(&self.label), || status.to_string());
         } else {
-            fx.log(Level::Error, Some(&self.label), status.to_string());
+            self.log_failure(status.to_string(), again && !self.lasted(took), fx);
         }
         fx.metrics
             .built_in
@@ -114,18 +116,23 @@ impl Job {
             false => status.exit_code(),
         };
         self.last_code = exit_code(code);
-        self.run_ended(success, fx);
+        self.run_ended(exec, success, took, fx);
         if let Some(pid) = pid.filter(|_| self.is_stopping()) {
             fx.signal(pid, libc::SIGKILL);
         }
     }
 
-    /// The live run, if that is what `exec` is.
-    fn live_run(&mut self, exec: ExecId) -> Option<&mut Run> {
+    /// The live run.
+    pub(super) fn current_run(&mut self) -> Option<&mut Run> {
         match &mut self.state {
-            State::Running(run) | State::Stopping(Some(run), _) if run.exec == exec => Some(run),
+            State::Running(run) | State::Stopping(Some(run), _) => Some(run),
             _ => None,
         }
+    }
+
+    /// The live run, if that is what `exec` is.
+    fn live_run(&mut self, exec: ExecId) -> Option<&mut Run> {
+        self.current_run().filter(|run| run.exec == exec)
     }
 
     pub(super) fn may_start(&self, fx: &Effects) -> bool {
@@ -155,13 +162,14 @@ impl Job {
             signal: None,
             began: fx.now,
             timed_out: false,
+            again: again && !matches!(self.spec.when.start, Start::Every(_)),
         });
         if let Some(timeout) = self.spec.timeout {
             fx.set_timer(Timer::Run(self.id), timeout);
         }
     }
 
-    fn run_ended(&mut self, success: bool, fx: &mut Effects) {
+    fn run_ended(&mut self, exec: ExecId, success: bool, took: Duration, fx: &mut Effects) {
         fx.timers.cancel(Timer::Run(self.id));
         fx.timers.cancel(Timer::Kill(self.id));
         fx.set_running(self.id, &self.pid_variable, None);
@@ -171,70 +179,23 @@ impl Job {
             Code::ExitFailed
         };
         self.last_exit = Some(code);
+        self.note_end(success, took, fx);
         if let Some(health) = self.health.as_mut().filter(|_| !success) {
             health.run_failed(fx);
         }
         fx.publish(code, &self.spec.name);
         match &mut self.state {
-            State::Running(_) => self.after_run(fx),
+            State::Running(_) => self.after_run(success, exec, fx),
             State::Stopping(run, Step::Terminating) => {
                 *run = None;
                 self.finish(fx);
             }
             State::Stopping(run, _) => *run = None,
-            State::Waiting | State::Present | State::Idle | State::Complete => {}
-        }
-    }
-
-    /// What follows a run: another one, a pause, or completion.
-    fn after_run(&mut self, fx: &mut Effects) {
-        self.state = State::Idle;
-        if self.is_due_again(fx) {
-            self.start(true, fx);
-        } else if self.is_owed_a_run(fx) {
-            self.start(false, fx);
-        } else if self.has_starts_left() {
-            fx.came_to_rest = true;
-        } else {
-            self.complete_for_good(fx);
-        }
-    }
-
-    /// Whether a restart follows at once.
-    pub(super) fn is_due_again(&mut self, fx: &Effects) -> bool {
-        let due = match self.spec.when.start {
-            Start::Every(_) => std::mem::take(&mut self.owed) > 0,
-            Start::Once(_) | Start::Each(_) => fx.phase == Phase::Running,
-        };
-        due && self.take_restart()
-    }
-
-    /// Whether an event that came during the run asks for another.
-    fn is_owed_a_run(&mut self, fx: &Effects) -> bool {
-        let owed = self.owed > 0 && self.may_start(fx);
-        self.owed -= u64::from(owed);
-        owed
-    }
-
-    /// Whether an event or a tick can still start a run.
-    fn has_starts_left(&self) -> bool {
-        match self.spec.when.start {
-            Start::Every(_) => self.may_restart(),
-            Start::Each(_) => true,
-            Start::Once(_) => false,
-        }
-    }
-
-    fn take_restart(&mut self) -> bool {
-        let permitted = self.may_restart();
-        self.restarts_used += u64::from(permitted);
-        permitted
-    }
-
-    fn may_restart(&self) -> bool {
-        match self.spec.restarts {
-            Restarts::Unlimited => true,
-            Restarts::Limited(limit) => self.restarts_used < limit,
+            State::Waiting
+            | State::Present
+            | State::Idle
+            | State::BackingOff(_)
+            | State::Complete => {}
         }
     }
 }

@@ -36,6 +36,9 @@ impl Job {
         if before.timeout != self.spec.timeout {
             self.rearm_run_timeout(fx);
         }
+        if before.backoff != self.spec.backoff {
+            self.rearm_restart(fx);
+        }
         let new_when = before.when != self.spec.when;
         if new_when {
             self.wait_anew(fx);
@@ -57,7 +60,10 @@ impl Job {
             (Some(health), Some(spec)) => health.update(spec, fx),
             (None, Some(spec)) => self.health = Some(Health::new(self.id, &self.spec.name, spec)),
         }
-        let started = matches!(self.state, State::Running(_) | State::Present | State::Idle);
+        let started = matches!(
+            self.state,
+            State::Running(_) | State::Present | State::Idle | State::BackingOff(_)
+        );
         if started && self.spec.health.is_some() {
             self.begin_checks(fx);
         }
@@ -94,6 +100,14 @@ impl Job {
         fx.timers.cancel(Timer::When(self.id));
         fx.timers.cancel(Timer::Tick(self.id));
         self.owed = 0;
+        if matches!(
+            (&self.state, &self.spec.when.start),
+            (State::BackingOff(_), Start::Every(_))
+        ) {
+            // The clock says when it runs again.
+            fx.timers.cancel(Timer::Restart(self.id));
+            self.state = State::Idle;
+        }
         match (&self.state, &self.spec.when.start) {
             (State::Running(_) | State::Idle, Start::Every(interval)) => {
                 fx.set_timer(Timer::Tick(self.id), *interval);

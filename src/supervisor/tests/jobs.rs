@@ -62,7 +62,7 @@ fn a_run_that_cannot_be_started_is_exit_failed_and_is_restarted_like_any() {
          0 error app could not be started: no: entity not found
          0 event {ExitFailed, app}
          0 spawn app
-         0 error app could not be started: no: entity not found
+         0 error app could not be started: no: entity not found (2 times)
          0 event {ExitFailed, app}
          0 event {Stopping, app}
          0 event {Stopped, app}

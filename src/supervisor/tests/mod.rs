@@ -5,6 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod backoff;
 mod essential;
 mod health;
 mod jobs;

@@ -171,9 +171,10 @@ fn restarts_that_were_used_count_after_a_reload() {
     let mut sim = Sim::new(vec![job("app").restarts(2), job("other")]);
     sim.exit("app", 1);
     sim.reload(vec![job("app").restarts(3), job("other")]);
-    sim.exit("app", 1);
-    sim.exit("app", 1);
-    sim.exit("app", 1);
+    for _ in 0..3 {
+        sim.exit("app", 1);
+        sim.advance(1000);
+    }
     assert!(!sim.is_running("app"));
 }
 

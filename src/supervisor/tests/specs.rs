@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::config::logging::Level;
 use crate::config::{
-    Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, Restarts, Start, When,
+    Backoff, Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, Restarts, Start, When,
 };
 use crate::event::{Code, Event, GLOBAL};
 
@@ -19,6 +19,7 @@ pub(super) fn job(name: &str) -> JobSpec {
             timeout: None,
         },
         restarts: Restarts::Limited(0),
+        backoff: Some(Backoff::default()),
         essential: false,
         timeout: None,
         stop_timeout: None,
@@ -69,6 +70,11 @@ impl JobSpec {
 
     pub(super) fn forever(mut self) -> Self {
         self.restarts = Restarts::Unlimited;
+        self
+    }
+
+    pub(super) fn without_backoff(mut self) -> Self {
+        self.backoff = None;
         self
     }
 

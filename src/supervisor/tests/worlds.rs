@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use super::sim::Sim;
 use super::specs::job;
-use crate::config::JobSpec;
+use crate::config::{JobSpec, Restarts, Start};
 use crate::control::api::Request;
 use crate::event::{Code, GLOBAL};
 use crate::message::Signal;
@@ -146,6 +146,9 @@ impl World {
             }
         }
         self.check_essential(own_end);
+        if let Move::Exit(name, 0) = next {
+            self.check_success_does_not_wait(name);
+        }
         self.check();
     }
 
@@ -167,6 +170,18 @@ impl World {
         if self.reloads == 0 {
             let code = self.sim.supervisor.exit_code();
             assert_eq!(code, self.code.unwrap_or(0), "{:?}", self.moves);
+        }
+    }
+
+    /// A job that runs forever and has succeeded runs again at once.
+    fn check_success_does_not_wait(&self, name: &str) {
+        let mut jobs = self.configs.iter().flatten();
+        let forever = jobs.any(|job| {
+            let clock = matches!(job.when.start, Start::Every(_));
+            &*job.name == name && job.restarts == Restarts::Unlimited && !clock
+        });
+        if forever && self.configs.len() == 1 && !self.sim.is_shutting_down() {
+            assert!(self.sim.is_running(name), "{:?}", self.moves);
         }
     }
 
@@ -336,11 +351,6 @@ fn every_short_schedule_of_small_worlds_keeps_the_promises() {
             job("hup").each(Code::Signal, "SIGHUP").timeout(250),
             job("b").each(Code::ExitFailed, "hup"),
         ],
-        vec![
-            job("a").essential().restarts(1).timeout(300),
-            job("b").essential().once(Code::ExitFailed, "a"),
-            job("pre").once(Code::Stopping, "a"),
-        ],
     ];
     let worlds = worlds
         .into_iter()
@@ -351,13 +361,34 @@ fn every_short_schedule_of_small_worlds_keeps_the_promises() {
 }
 
 #[test]
+fn every_short_schedule_of_failures_keeps_the_promises() {
+    let worlds = [
+        vec![
+            job("a").essential().restarts(2).timeout(300),
+            job("b").essential().once(Code::ExitFailed, "a"),
+            job("pre").once(Code::Stopping, "a"),
+        ],
+        vec![
+            job("a").forever(),
+            job("post").once(Code::Stopped, "a").restarts(2),
+        ],
+    ];
+    let worlds = worlds
+        .into_iter()
+        .map(|jobs| World::new(Rc::new(vec![jobs])));
+    let schedules: u32 = worlds.map(|world| walk(&world, 6)).sum();
+    println!("{schedules} schedules");
+    assert!(schedules >= 10_000, "only {schedules} schedules");
+}
+
+#[test]
 fn every_short_schedule_with_reloads_keeps_the_promises() {
     let pre = || job("pre").once(Code::Stopping, "a");
     let worlds = [
         // Changed process, changed rest, removed, hooks that come and go.
         vec![
-            vec![job("a"), pre()],
-            vec![job("a").runs("v2"), pre()],
+            vec![job("a").forever(), pre()],
+            vec![job("a").runs("v2").forever(), pre()],
             vec![job("a").restarts(1).timeout(300)],
             vec![pre()],
         ],
