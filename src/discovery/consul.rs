@@ -139,6 +139,11 @@ impl Client {
         })
     }
 
+    /// A query of a watch has ended, and not because the watch was stopped.
+    pub(super) fn was_watched(&self, succeeded: bool) {
+        self.requests.answered(ConsulOp::Watch, succeeded);
+    }
+
     /// The healthy instances of a watched service. With `blocking`, an index and
     /// how long to wait, Consul answers when there is something newer than that
     /// index.
@@ -147,13 +152,11 @@ impl Client {
         watch: &WatchSpec,
         blocking: Option<(u64, Duration)>,
     ) -> Result<Health, Failure> {
-        let result = self.get::<Option<Vec<HealthEntry>>>(
+        let (entries, headers) = self.get::<Option<Vec<HealthEntry>>>(
             &health_path(watch, blocking),
             // Consul adds up to a sixteenth to the time it was told to wait.
             blocking.map_or(ANSWER, |(_, wait)| ANSWER + wait + wait / 16),
-        );
-        self.requests.answered(ConsulOp::Watch, result.is_ok());
-        let (entries, headers) = result?;
+        )?;
         let mut instances: Vec<_> = entries.into_iter().flatten().map(Instance::from).collect();
         instances.sort_unstable();
         instances.dedup();

@@ -119,6 +119,7 @@ impl Watcher {
             if self.is_stopped.load(Ordering::Acquire) {
                 return;
             }
+            self.client.was_watched(result.is_ok());
             let pause = match result {
                 Ok(Health { instances, index }) => {
                     self.accepted(&mut refused);

@@ -116,7 +116,7 @@ struct OwnEntries(Log);
 impl Write for OwnEntries {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if !line.is_empty() {
-            self.0.0.queue.offer(line);
+            self.0.0.offer(line);
         }
         Ok(line.len())
     }
@@ -158,7 +158,7 @@ impl Log {
     /// Logs one entry of the supervisor's with its fields. Never waits.
     pub fn entry(&self, level: log::Level, label: Option<&Label>, pid: Option<Pid>, message: &str) {
         if let Some(line) = self.0.line(level, label, pid, message) {
-            self.0.queue.offer(line.as_slice());
+            self.0.offer(line.as_slice());
         }
     }
 
@@ -268,6 +268,14 @@ impl Shared {
         let mut line = Block::default();
         Frame::new(self.format(), &Moment::now(), &fields).write(message.as_bytes(), &mut line);
         Some(line)
+    }
+
+    /// Queues an entry of the supervisor's, or counts it as dropped at once: the
+    /// writer may be held up for long.
+    fn offer(&self, line: &[u8]) {
+        if !self.queue.offer(line) {
+            self.count_dropped(1);
+        }
     }
 
     fn count_dropped(&self, lines: u64) {

@@ -259,6 +259,8 @@ fn a_stalled_reader_never_holds_up_the_supervisor() {
         );
     }
     assert!(!log.flush(Instant::now()), "nobody has read anything");
+    let counted = log.dropped_lines();
+    assert!(counted > 10_000, "counted while it is stalled: {counted}");
     let reading = thread::spawn(move || read_until(reader, "end"));
     flush(&log);
     log.entry(log::Level::Info, None, None, "end");

@@ -70,11 +70,11 @@ impl Writer {
         }
     }
 
+    /// Tells how many were refused; they have been counted then.
     fn report_refused(&mut self, refused: u64) {
         if refused == 0 {
             return;
         }
-        self.shared.count_dropped(refused);
         let entries = if refused == 1 { "entry" } else { "entries" };
         let text = format!(
             "dropped {refused} {entries} of the supervisor: whoever reads the log is too slow"

@@ -26,6 +26,9 @@ use crate::http::{self, Limits, Listener, Method, Response, Server};
 /// a scrape unless told otherwise.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// How many connections are served at once, if there are descriptors for them.
+const CONNECTIONS: usize = 64;
+
 /// Nothing that is served here reads a body.
 const BODY_BYTES: usize = 4096;
 
@@ -87,6 +90,7 @@ impl Telemetry {
         let listener = TcpListener::bind(address).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let limits = Limits {
+            connections: connections(descriptors()),
             body_bytes: BODY_BYTES,
             ..Limits::default()
         };
@@ -110,6 +114,26 @@ impl Telemetry {
     /// `deadline`.
     pub fn stop(self, deadline: Instant) {
         self.server.stop(deadline);
+    }
+}
+
+/// A quarter of the descriptors at most: whoever connects must not take away
+/// what jobs need to start.
+fn connections(descriptors: libc::rlim_t) -> usize {
+    let quarter = usize::try_from(descriptors / 4).unwrap_or(CONNECTIONS);
+    quarter.clamp(1, CONNECTIONS)
+}
+
+/// The soft limit of open files.
+fn descriptors() -> libc::rlim_t {
+    let mut limit = libc::rlimit {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    // SAFETY: the pointer is to a live rlimit, which is only written.
+    match unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } {
+        0 => limit.rlim_cur,
+        _ => libc::RLIM_INFINITY,
     }
 }
 
@@ -238,6 +262,20 @@ mod tests {
         let asked = pages(|question, _| panic!("{question:?}"));
         for path in ["/", "/metrics/", "/Metrics", "/v3/ping", "*"] {
             assert_eq!(get(&asked, path).0, 404, "{path}");
+        }
+    }
+
+    #[test]
+    fn few_descriptors_mean_few_connections() {
+        let table = [
+            (0, 1),
+            (20, 5),
+            (255, 63),
+            (1024, 64),
+            (libc::RLIM_INFINITY, 64),
+        ];
+        for (limit, expected) in table {
+            assert_eq!(connections(limit), expected, "{limit}");
         }
     }
 

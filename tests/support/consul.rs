@@ -6,14 +6,13 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use serde_json::Value;
 
 use super::http::Response;
 use super::lines::Lines;
 use super::temporary::Temporary;
-use super::{PATIENCE, command, deadline, run, skip};
+use super::{PATIENCE, command, deadline, free_address, run, skip};
 
 /// What a test agent differs in from `consul agent -dev`: it opens only the ports
 /// that are needed and asks nobody for updates.
@@ -199,14 +198,6 @@ pub(crate) fn program() -> Option<&'static Path> {
         ));
     }
     program.as_deref().ok()
-}
-
-/// An address of 127.0.0.0/8 that no other agent of the tests has, so that all of
-/// them can use Consul's usual ports.
-fn free_address() -> Ipv4Addr {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let [.., high, low] = std::process::id().to_be_bytes();
-    Ipv4Addr::new(127, high, low, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Starts an agent and waits until it has entered itself in its catalog.

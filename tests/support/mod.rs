@@ -33,7 +33,9 @@ pub(crate) mod prometheus;
 pub(crate) mod supervisor;
 pub(crate) mod temporary;
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use command::{Outcome, run};
@@ -59,6 +61,14 @@ pub(crate) fn binary() -> PathBuf {
 /// The moment at which a wait that begins now has failed.
 pub(crate) fn deadline() -> Instant {
     Instant::now() + PATIENCE
+}
+
+/// An address of 127.0.0.0/8 that nothing else of the tests has, so that whatever
+/// listens there can use its usual port.
+pub(crate) fn free_address() -> Ipv4Addr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let [.., high, low] = std::process::id().to_be_bytes();
+    Ipv4Addr::new(127, high, low, NEXT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Whether this is continuous integration, where a test that cannot run is a

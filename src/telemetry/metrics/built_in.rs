@@ -72,6 +72,8 @@ impl Subjects {
     /// Whether this event can still happen.
     fn emit(&self, event: &Event) -> bool {
         let source = &*event.source;
+        // A health check is a source of its own.
+        let source = source.strip_prefix("check.").unwrap_or(source);
         match source.strip_prefix("watch.") {
             Some(service) => self.watches.iter().any(|name| **name == *service),
             None => {
@@ -276,6 +278,8 @@ mod tests {
         let sources = [
             "app",
             "old",
+            "check.app",
+            "check.old",
             "watch.db",
             "watch.gone",
             "SIGHUP",
@@ -304,7 +308,14 @@ mod tests {
             .collect();
         assert_eq!(
             sources,
-            ["app", "containerpilot", "watch.db", "global", "SIGHUP"]
+            [
+                "app",
+                "check.app",
+                "containerpilot",
+                "watch.db",
+                "global",
+                "SIGHUP"
+            ]
         );
         assert_eq!(
             values
