@@ -190,3 +190,32 @@ fn a_start_without_a_configuration_is_exit_code_1_and_an_unknown_flag_2() {
     assert_eq!(outcome.code, 1);
     assert!(outcome.error_line().contains("/no/such/file"), "{outcome}");
 }
+
+#[test]
+fn each_job_is_stopped_with_its_own_signal() {
+    let script = |signal: &str| {
+        format!(
+            "trap 'echo {signal} >>$FACTS; exit 0' {signal}; sleep 1000 & echo up >>$FACTS; wait"
+        )
+    };
+    let job = |signal: &str| {
+        let script = script(signal);
+        format!(
+            r#"{{ name: "{signal}", exec: ["sh", "-c", {script:?}], stopSignal: "SIG{signal}" }}"#
+        )
+    };
+    let mut supervisor = jobs(&[job("QUIT"), job("USR1"), job("TERM")].join(",\n")).start();
+    supervisor.facts.expect(&["up"; 3]);
+    supervisor.signal(libc::SIGTERM);
+    supervisor.facts.expect_set(&["QUIT", "USR1", "TERM"]);
+    assert_eq!(supervisor.wait_exit(), 0);
+}
+
+#[test]
+fn a_job_with_a_kill_timeout_is_killed_before_the_grace_time_is_over() {
+    let job = DEAF.replace("exec:", "killTimeout: '100ms', exec:");
+    let mut supervisor = jobs(&job).setting("stopTimeout: '1h'").start();
+    supervisor.facts.pid("pid");
+    assert_eq!(supervisor.terminate(), 0);
+    supervisor.lifeline.wait_for_end();
+}

@@ -11,6 +11,7 @@ use super::findings::{Findings, Path};
 use super::health::{HealthSpec, RawHealth};
 use super::host::Host;
 use super::service::{Advertising, InitialStatus, RawServiceOptions, ServiceSpec, check_name};
+use super::stop_signal::StopSignal;
 use super::suggest;
 use super::table::{Preset, Shape, object};
 use super::value::Value;
@@ -39,6 +40,10 @@ pub struct JobSpec {
     /// How long a completing job waits for the jobs that run on its
     /// `stopping`; `None` waits for as long as shutdown lets it.
     pub stop_timeout: Option<Duration>,
+    /// What tells its process group to stop.
+    pub stop_signal: i32,
+    /// From the stop signal to SIGKILL; `None` is as long as shutdown lets it.
+    pub kill_timeout: Option<Duration>,
     /// How its health is found out.
     pub health: Option<HealthSpec>,
     /// How it is advertised, if it has a port.
@@ -121,6 +126,10 @@ object! {
             "The longest a run may take; then its process group is killed and the run counts as failed.";
         stop_timeout: Span<1> = "stopTimeout", Preset::Absent,
             "How long it waits, when it is to stop, for the jobs that run on its `stopping`.";
+        stop_signal: StopSignal = "stopSignal", Preset::Text("SIGTERM"),
+            "What its process group is sent when it is to stop.";
+        kill_timeout: Span<1> = "killTimeout", Preset::Depends("the `stopTimeout` of the file"),
+            "From the stop signal to SIGKILL; during a shutdown the end of its grace time comes no later.";
         restarts: Restarts = "restarts", Preset::Depends("`never`; `unlimited` with `when.interval`"),
             "How often a run that has ended is followed by another. `unlimited` is not allowed with `when.each`.";
         backoff: RawBackoff = "backoff", Preset::Empty,
@@ -186,6 +195,8 @@ impl RawJob {
             backoff,
             essential,
             stop_timeout: self.stop_timeout.map(|Span(timeout)| timeout),
+            stop_signal: self.stop_signal.unwrap_or_default().0,
+            kill_timeout: self.kill_timeout.map(|Span(timeout)| timeout),
             health,
             service,
         })

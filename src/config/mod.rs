@@ -30,6 +30,7 @@ mod scan;
 pub mod series_names;
 pub mod service;
 mod source;
+mod stop_signal;
 mod suggest;
 mod syntax;
 pub mod table;

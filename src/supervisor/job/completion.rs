@@ -82,7 +82,8 @@ impl Job {
 
     /// The process was told to terminate and has had its time.
     pub(in crate::supervisor) fn on_kill_timeout(&mut self, fx: &mut Effects) {
-        let text = format!("did not terminate within {:?}, killing it", fx.stop_timeout);
+        let timeout = self.spec.kill_timeout.unwrap_or(fx.stop_timeout);
+        let text = format!("did not terminate within {timeout:?}, killing it");
         fx.log(Level::Warn, Some(&self.label), text);
         self.kill(fx);
     }
@@ -112,10 +113,12 @@ impl Job {
             run.send(libc::SIGKILL, fx);
             return;
         }
-        run.send(libc::SIGTERM, fx);
+        run.send(self.spec.stop_signal, fx);
         // During shutdown the one deadline of all jobs comes no later.
-        if fx.phase == Phase::Running {
-            fx.set_timer(Timer::Kill(self.id), fx.stop_timeout);
+        let timeout = self.spec.kill_timeout;
+        let timeout = timeout.or((fx.phase == Phase::Running).then_some(fx.stop_timeout));
+        if let Some(timeout) = timeout {
+            fx.set_timer(Timer::Kill(self.id), timeout);
         }
     }
 

@@ -16,4 +16,5 @@ mod shutdown;
 mod sim;
 mod specs;
 mod status;
+mod stopping;
 mod worlds;

@@ -353,12 +353,11 @@ impl Sim {
             assert_eq!(signal, libc::SIGKILL, "signal {signal} to a dead process");
             return;
         };
-        let verb = if signal == libc::SIGKILL {
-            "kill"
-        } else {
-            "terminate"
-        };
-        self.note(verb, &name);
+        match signal {
+            libc::SIGKILL => self.note("kill", &name),
+            libc::SIGTERM => self.note("terminate", &name),
+            other => self.note(&format!("signal-{other}"), &name),
+        }
         if signal == libc::SIGKILL || !self.stubborn.contains(&name) {
             self.end(&name, ExitStatus::Signal(signal));
         }

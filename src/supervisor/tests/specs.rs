@@ -23,6 +23,8 @@ pub(super) fn job(name: &str) -> JobSpec {
         essential: false,
         timeout: None,
         stop_timeout: None,
+        stop_signal: libc::SIGTERM,
+        kill_timeout: None,
         health: None,
         service: None,
     }
@@ -90,6 +92,16 @@ impl JobSpec {
 
     pub(super) fn stop_timeout(mut self, ms: u64) -> Self {
         self.stop_timeout = Some(Duration::from_millis(ms));
+        self
+    }
+
+    pub(super) fn stops_on(mut self, signal: i32) -> Self {
+        self.stop_signal = signal;
+        self
+    }
+
+    pub(super) fn kill_timeout(mut self, ms: u64) -> Self {
+        self.kill_timeout = Some(Duration::from_millis(ms));
         self
     }
 

@@ -329,7 +329,7 @@ fn every_short_schedule_of_small_worlds_keeps_the_promises() {
             job("hup").each(Code::Signal, "SIGHUP"),
         ],
         vec![
-            job("a").timeout(900),
+            job("a").timeout(900).kill_timeout(600),
             job("pre").once(Code::Stopping, "a").timeout(400),
             job("post").once(Code::Stopped, "a"),
         ],
@@ -387,7 +387,7 @@ fn every_short_schedule_with_reloads_keeps_the_promises() {
     let worlds = [
         // Changed process, changed rest, removed, hooks that come and go.
         vec![
-            vec![job("a").forever(), pre()],
+            vec![job("a").forever().kill_timeout(200), pre()],
             vec![job("a").runs("v2").forever(), pre()],
             vec![job("a").restarts(1).timeout(300)],
             vec![pre()],
