@@ -27,19 +27,20 @@ impl Supervisor {
             .config
             .telemetry
             .as_ref()
-            .and_then(|telemetry| telemetry.service.as_ref());
-        match (&self.telemetry, wanted) {
-            (Some(service), Some(spec)) if service.is(spec) => return,
-            _ => {}
-        }
-        let wanted = wanted.cloned();
-        if let Some(mut before) = self.telemetry.take() {
-            before.withdraw(&mut self.fx);
-        }
-        self.fx.timers.cancel(Timer::TelemetryBeat);
-        if let Some(spec) = wanted {
-            self.telemetry = Some(Service::new(spec));
-            self.on_telemetry_beat();
+            .and_then(|telemetry| telemetry.service.clone());
+        match (&mut self.telemetry, wanted) {
+            (Some(service), Some(spec)) if service.is(&spec) => {}
+            (Some(service), Some(spec)) => service.update(spec, true, &mut self.fx),
+            (None, Some(spec)) => {
+                self.telemetry = Some(Service::new(spec));
+                self.on_telemetry_beat();
+            }
+            (Some(service), None) => {
+                service.withdraw(&mut self.fx);
+                self.telemetry = None;
+                self.fx.timers.cancel(Timer::TelemetryBeat);
+            }
+            (None, None) => {}
         }
     }
 

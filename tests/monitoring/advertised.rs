@@ -94,6 +94,23 @@ fn the_originals_integration_test() {
 }
 
 #[test]
+fn a_move_is_told_to_consul_without_a_moment_in_which_it_is_not_there() {
+    let Some(agent) = Agent::start() else { return };
+    let (old, new) = (somewhere(), somewhere());
+    let mut supervisor = app_and_sensor(old, &agent);
+    agent.wait_for_status("containerpilot", Some("passing"));
+    let (from, to) = (old.ip().to_string(), new.ip().to_string());
+    supervisor.change_config(&from, &to);
+    supervisor.client(&["-reload"]).success();
+    let catalog = "/v1/catalog/service/containerpilot";
+    agent.wait_until(catalog, |found| found[0]["ServiceAddress"] == to.as_str());
+    agent.wait_for_status("containerpilot", Some("passing"));
+    assert_eq!(agent.answered("/v1/agent/service/deregister/"), 0);
+    assert_eq!(supervisor.terminate(), 0);
+    agent.log().wait_for("/v1/agent/service/deregister/");
+}
+
+#[test]
 fn a_heartbeat_every_5_seconds_keeps_it_passing_and_its_ttl_is_15_seconds() {
     let Some(agent) = Agent::start() else { return };
     let address = somewhere();
@@ -142,11 +159,16 @@ fn requests_to_consul_are_counted_as_consul_counts_them() {
         .wait_for("event: {StatusHealthy, watch.app}");
     // From here on nothing is registered and no heartbeat comes.
     supervisor.client(&["-maintenance", "enable"]).success();
-    agent.wait_for_status("containerpilot", None);
-    agent.wait_for_status("app", None);
-    supervisor
-        .stdout
-        .wait_for("event: {StatusUnhealthy, watch.app}");
+    let ends = [
+        "deregistered service",
+        "event: {StatusUnhealthy, watch.app}",
+    ];
+    for _both_services_and_the_watch in 0..3 {
+        supervisor.stdout.wait_for_any(&ends);
+    }
+    for _service in 0..2 {
+        agent.log().wait_for("/v1/agent/service/deregister/");
+    }
     let scrape = Scrape::of(address);
     let answered =
         |method: &str, path: &str| agent.answered(&format!("method={method} url={path}")) as f64;

@@ -42,7 +42,8 @@ fn every_type_takes_what_is_pushed_by_flag_and_by_request() {
         assert_eq!(supervisor.client(&arguments).success(), [""; 0]);
     };
     push(&["shop_orders_total=40", "shop_items=-1.5"]);
-    push(&["pay_seconds=0.3", "page_bytes=1e3"]);
+    let one_word = supervisor.client(&["--putmetric=pay_seconds=0.3", "-putmetric=page_bytes=1e3"]);
+    assert_eq!(one_word.success(), [""; 0]);
     let body =
         r#"{"shop_orders_total": "2", "shop_items": 7, "pay_seconds": 20, "page_bytes": 3000}"#;
     let answer = supervisor.http("POST", "/v3/metric", body);

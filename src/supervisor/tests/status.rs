@@ -142,6 +142,34 @@ fn telemetry_is_advertised_again_as_soon_as_maintenance_ends() {
 }
 
 #[test]
+fn telemetry_that_moves_is_advertised_there_and_one_that_is_gone_not_at_all() {
+    let mut sim = Sim::with_config(measured(vec![job("app")]));
+    sim.advance(1000);
+    sim.take_record();
+    let mut moved = measured(vec![job("app")]);
+    let telemetry = moved.telemetry.as_mut().unwrap();
+    telemetry.service.as_mut().unwrap().port = 9091;
+    sim.reload_to(moved);
+    sim.expect(
+        "1000 heartbeat containerpilot-host
+         1000 info reload: keep app",
+    );
+    sim.advance(4000);
+    sim.expect(
+        "5000 heartbeat containerpilot-host
+         5000 event {StatusHealthy, containerpilot}",
+    );
+    sim.reload(vec![job("app")]);
+    sim.expect(
+        "5000 withdraw containerpilot-host
+         5000 info reload: keep app",
+    );
+    assert_eq!(status(&mut sim), "app unknown | ");
+    sim.advance(10_000);
+    sim.expect("");
+}
+
+#[test]
 fn a_job_that_waits_for_its_predecessor_to_end_is_there_already() {
     let mut sim = Sim::new(vec![job("app"), job("other")]);
     sim.ignores_sigterm("app");
