@@ -142,3 +142,18 @@ fn what_a_check_prints_is_logged_with_the_name_of_the_check() {
     let line = supervisor.stdout.wait_for("looks good");
     assert!(line.contains("check.app"), "{line}");
 }
+
+#[test]
+fn a_run_whose_checks_fail_too_often_is_stopped_and_restarted() {
+    let mut supervisor = jobs(
+        r#"{ name: "app", restarts: "unlimited",
+             exec: ["sh", "-c", "trap 'echo told >>$FACTS; exit 0' TERM; sleep 1000 & echo run >>$FACTS; wait"],
+             health: { exec: "false", interval: "20ms", ttl: 10, restartAfter: 2, startPeriod: "50ms" } },
+           { name: "failed", when: { source: "app", each: "exitFailed" }, exec: ["sh", "-c", "echo failed >>$FACTS"] }"#,
+    )
+    .start();
+    supervisor.facts.expect(&["run", "told"]);
+    supervisor.facts.expect_set(&["failed", "run"]);
+    supervisor.signal(libc::SIGTERM);
+    assert_eq!(supervisor.wait_exit(), 0);
+}

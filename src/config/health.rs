@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::decode::Span;
+use super::decode::{Integer, Span};
 use super::duration;
 use super::exec::{Exec, ExecSpec, RawOutput};
 use super::findings::{Findings, Path};
@@ -18,19 +18,38 @@ pub struct HealthSpec {
     pub interval: Duration,
     /// The longest a check may take before its process group is killed.
     pub timeout: Duration,
+    /// How many checks must pass in a row to make the job healthy.
+    pub healthy_after: u32,
+    /// How many checks must fail in a row to make the job unhealthy.
+    pub unhealthy_after: u32,
+    /// How long after the start of a run failures do not count.
+    pub start_period: Duration,
+    /// How many checks of one run must fail in a row for it to be stopped.
+    pub restart_after: Option<u32>,
 }
+
+/// How many checks.
+type Count = Integer<1, { i64::MAX }>;
 
 object! {
     /// A health check, as the file has it.
     RawHealth in "job.health" {
         exec: Exec = "exec", Preset::Absent,
             "The check: exit code 0 means healthy. Without one, every interval counts as a passing check.";
-        interval: Span<1000> = "interval", Preset::Required,
+        interval: Span<1> = "interval", Preset::Required,
             "From one check to the next; the first comes one interval after the job's first start.";
         ttl: Span<1000> = "ttl", Preset::Required,
             "How long Consul waits for a passing check before it calls the service critical, in whole seconds.";
         timeout: Span<1> = "timeout", Preset::Depends("the interval"),
             "The longest a check may take; then its process group is killed and it counts as failed.";
+        healthy_after: Count = "healthyAfter", Preset::Integer(1),
+            "How many checks in a row must pass to make the job healthy.";
+        unhealthy_after: Count = "unhealthyAfter", Preset::Integer(1),
+            "How many checks in a row must fail to make the job unhealthy.";
+        start_period: Span<1> = "startPeriod", Preset::Absent,
+            "For how long after the start of a run failed checks do not count, unless one has passed.";
+        restart_after: Count = "restartAfter", Preset::Absent,
+            "After so many failed checks in a row the run is stopped and counts as failed; whether another follows is up to `restarts`.";
         logging: RawOutput = "logging", Preset::Empty,
             "How the check's output is treated: as `logging` of the job.";
     }
@@ -70,9 +89,18 @@ impl RawHealth {
             exec,
             interval,
             timeout: self.timeout.map_or(interval, |Span(timeout)| timeout),
+            healthy_after: self.healthy_after.map_or(1, count),
+            unhealthy_after: self.unhealthy_after.map_or(1, count),
+            start_period: self.start_period.unwrap_or_default().0,
+            restart_after: self.restart_after.map(count),
         };
         Some((spec, ttl))
     }
+}
+
+/// Nobody waits for more checks than these.
+fn count(Integer(count): Count) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -125,6 +153,12 @@ mod tests {
                 Duration::from_millis(100),
             ),
             (
+                "{interval: '250ms', ttl: 10}",
+                Duration::from_millis(250),
+                seconds(10),
+                Duration::from_millis(250),
+            ),
+            (
                 "{interval: 5, ttl: 10, timeout: 60}",
                 seconds(5),
                 seconds(10),
@@ -150,6 +184,24 @@ mod tests {
     }
 
     #[test]
+    fn one_result_is_enough_unless_more_are_asked_for() {
+        let (spec, _) = health("{interval: 5, ttl: 10}");
+        let spec = spec.unwrap().0;
+        assert_eq!((spec.healthy_after, spec.unhealthy_after), (1, 1));
+        assert_eq!(
+            (spec.start_period, spec.restart_after),
+            (Duration::ZERO, None)
+        );
+        let (spec, _) = health(
+            "{interval: 5, ttl: 10, healthyAfter: 2, unhealthyAfter: '3', startPeriod: '1m', restartAfter: 4}",
+        );
+        let spec = spec.unwrap().0;
+        assert_eq!((spec.healthy_after, spec.unhealthy_after), (2, 3));
+        assert_eq!(spec.start_period, Duration::from_secs(60));
+        assert_eq!(spec.restart_after, Some(4));
+    }
+
+    #[test]
     fn the_command_keeps_how_its_output_is_treated() {
         let (spec, _) = health("{exec: 'check -v', logging: {raw: true}, interval: 5, ttl: 10}");
         let exec = spec.unwrap().0.exec.unwrap();
@@ -166,7 +218,7 @@ mod tests {
             ),
             (
                 "{interval: 0, ttl: 10}",
-                "health.interval: 0 is shorter than 1s, the least allowed",
+                "health.interval: 0 is shorter than 1ms, the least allowed",
             ),
             (
                 "{interval: 5, ttl: '999ms'}",
@@ -191,6 +243,10 @@ mod tests {
             (
                 "{interval: '', ttl: 10}",
                 "health.interval: is required, but it is empty: did an environment variable render to nothing?",
+            ),
+            (
+                "{interval: 5, ttl: 10, healthyAfter: 0}",
+                "health.healthyAfter: 0 is not at least 1",
             ),
             (
                 "{interval: 5, ttl: 10, poll: 5}",

@@ -171,6 +171,11 @@ impl RawJob {
         let when = when.into_spec(&at.key("when"), findings);
         let restarts = restarts(self.restarts, &when.start, &at.key("restarts"), findings);
         let (health, ttl) = self.health(&at.key("health"), findings);
+        let restart_after = health.as_ref().and_then(|health| health.restart_after);
+        if restart_after.is_some() && self.exec.is_none() {
+            let message = "has no effect: a job without \"exec\" has no run to stop";
+            findings.warn(&at.key("health").key("restartAfter"), message);
+        }
         let service = self.service(name.as_ref(), ttl, host, at, findings);
         let backoff = self.backoff.take().unwrap_or_default();
         let backoff = backoff.into_spec(&at.key("backoff"), findings);

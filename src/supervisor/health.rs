@@ -40,6 +40,18 @@ struct Check {
     discarded: bool,
 }
 
+/// Results that followed each other.
+#[derive(Debug, Default)]
+#[cfg_attr(test, derive(Clone))]
+struct Row {
+    /// Whether they are of checks that passed.
+    passed: bool,
+    /// How many of them agree.
+    count: u32,
+    /// How many checks of the present run have failed in a row.
+    failures: u32,
+}
+
 /// The health of one job.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
@@ -52,6 +64,11 @@ pub(super) struct Health {
     job_label: Label,
     spec: HealthSpec,
     status: Status,
+    /// When the run began that is checked.
+    since: Instant,
+    /// A check of this run has passed: its start period is over.
+    started: bool,
+    row: Row,
     /// Between the first start of the job and its completion.
     wanted: bool,
     check: Option<Check>,
@@ -70,7 +87,7 @@ impl Status {
 }
 
 impl Health {
-    pub(super) fn new(job: JobId, name: &Arc<str>, spec: HealthSpec) -> Self {
+    pub(super) fn new(job: JobId, name: &Arc<str>, spec: HealthSpec, now: Instant) -> Self {
         Self {
             job,
             name: Arc::clone(name),
@@ -78,6 +95,9 @@ impl Health {
             job_label: Label::Job(Arc::clone(name)),
             spec,
             status: Status::Unknown,
+            since: now,
+            started: false,
+            row: Row::default(),
             wanted: false,
             check: None,
         }
@@ -120,6 +140,7 @@ impl Health {
             return;
         }
         self.wanted = true;
+        self.run_began(fx);
         if fx.maintenance {
             self.status = Status::Maintenance;
         } else {
@@ -138,6 +159,20 @@ impl Health {
         self.status = Status::Unknown;
         fx.metrics.built_in.health_known(&self.name, None);
         self.cease(fx);
+    }
+
+    /// A run of the job has begun: what its checks say counts anew.
+    pub(super) fn run_began(&mut self, fx: &Effects) {
+        self.since = fx.now;
+        self.started = false;
+        self.row = Row::default();
+    }
+
+    /// The number of failed checks after which the run is to be stopped, if there
+    /// have been so many.
+    pub(super) fn failed_too_often(&self) -> Option<u32> {
+        let limit = self.spec.restart_after?;
+        (self.row.failures >= limit).then_some(self.row.failures)
     }
 
     /// The run that was healthy has failed: nothing is known of the next one. What
@@ -165,14 +200,14 @@ impl Health {
     }
 
     /// A check is due. Like every method that can bring a result, this returns
-    /// whether the job was found healthy, if it did.
+    /// whether the job was found healthy, if it did and the result counts.
     pub(super) fn on_tick(&mut self, deadline: Instant, fx: &mut Effects) -> Option<bool> {
         fx.next_beat(Timer::CheckTick(self.job), deadline, self.spec.interval);
         if self.check.is_some() {
             return None;
         }
         let Some(command) = self.spec.exec.clone() else {
-            return Some(self.judge(Ok(()), fx));
+            return self.judge(Ok(()), fx.now, fx);
         };
         let exec = fx.spawn(self.job, &command, self.label.clone());
         self.check = Some(Check {
@@ -187,9 +222,14 @@ impl Health {
 
     /// The check in flight has taken too long.
     pub(super) fn on_timeout(&mut self, fx: &mut Effects) -> Option<bool> {
+        let began = self.check.as_ref().map_or(fx.now, |check| check.began);
         self.discard(fx);
         let timeout = self.spec.timeout;
-        Some(self.judge(Err(format!("no result within {timeout:?}, killed")), fx))
+        self.judge(
+            Err(format!("no result within {timeout:?}, killed")),
+            began,
+            fx,
+        )
     }
 
     /// The check in flight runs.
@@ -225,15 +265,22 @@ impl Health {
         let check = self.check.take()?;
         let took = fx.now.saturating_duration_since(check.began);
         fx.metrics.built_in.check_ended(&self.name, took);
-        (!check.discarded).then(|| self.judge(result, fx))
+        if check.discarded {
+            return None;
+        }
+        self.judge(result, check.began, fx)
     }
 
-    /// Takes the result of a check: every one is an event, a change is logged.
-    fn judge(&mut self, result: Result<(), String>, fx: &mut Effects) -> bool {
-        let healthy = result.is_ok();
-        let before = self.status;
-        fx.metrics.built_in.health_known(&self.name, Some(healthy));
-        let code = if healthy {
+    /// Takes the result of a check that began then. Every one that counts is an
+    /// event, a change is logged.
+    fn judge(
+        &mut self,
+        result: Result<(), String>,
+        began: Instant,
+        fx: &mut Effects,
+    ) -> Option<bool> {
+        let passed = result.is_ok();
+        let code = if passed {
             Code::ExitSuccess
         } else {
             Code::ExitFailed
@@ -242,30 +289,68 @@ impl Health {
         fx.metrics
             .built_in
             .event_published(&Event::new(code, Arc::clone(check)));
-        match result {
-            Ok(()) => {
-                self.status = Status::Healthy;
-                if before != Status::Healthy {
-                    fx.log(Level::Info, Some(&self.job_label), "is healthy".to_owned());
-                }
-                fx.publish(Code::Healthy, &self.name);
-            }
-            Err(reason) => {
-                self.status = Status::Unhealthy;
-                let level = if before == Status::Unhealthy {
-                    Level::Debug
-                } else {
-                    Level::Warn
-                };
-                fx.log(
-                    level,
-                    Some(&self.job_label),
-                    format!("is unhealthy: {reason}"),
-                );
-                fx.publish(Code::Unhealthy, &self.name);
-            }
+        if !self.counts(passed, began, fx) {
+            let so_far = self.row.count;
+            fx.debug(Some(&self.job_label), || match result {
+                Ok(()) => format!("check passed, {so_far} in a row"),
+                Err(reason) => format!("check failed, {so_far} in a row: {reason}"),
+            });
+            return None;
         }
-        healthy
+        fx.metrics.built_in.health_known(&self.name, Some(passed));
+        match result {
+            Ok(()) => self.is_healthy(fx),
+            Err(reason) => self.is_unhealthy(&reason, fx),
+        }
+        Some(passed)
+    }
+
+    /// Whether a result says something of the job: failures do not in the start
+    /// period, and a change needs as many results as are asked for.
+    fn counts(&mut self, passed: bool, began: Instant, fx: &Effects) -> bool {
+        if !passed && !self.started && fx.since(self.since) < self.spec.start_period {
+            return false;
+        }
+        self.started |= passed;
+        let count = if self.row.passed == passed {
+            self.row.count.saturating_add(1)
+        } else {
+            1
+        };
+        let failures = match passed {
+            true => 0,
+            // A check of the run before says nothing of this one.
+            false => self.row.failures + u32::from(began > self.since),
+        };
+        self.row = Row {
+            passed,
+            count,
+            failures,
+        };
+        let (same, after) = match passed {
+            true => (self.status == Status::Healthy, self.spec.healthy_after),
+            false => (self.status == Status::Unhealthy, self.spec.unhealthy_after),
+        };
+        same || count >= after
+    }
+
+    fn is_healthy(&mut self, fx: &mut Effects) {
+        if self.status != Status::Healthy {
+            fx.log(Level::Info, Some(&self.job_label), "is healthy".to_owned());
+        }
+        self.status = Status::Healthy;
+        fx.publish(Code::Healthy, &self.name);
+    }
+
+    fn is_unhealthy(&mut self, reason: &str, fx: &mut Effects) {
+        let text = || format!("is unhealthy: {reason}");
+        if self.status == Status::Unhealthy {
+            fx.debug(Some(&self.job_label), text);
+        } else {
+            fx.log(Level::Warn, Some(&self.job_label), text());
+        }
+        self.status = Status::Unhealthy;
+        fx.publish(Code::Unhealthy, &self.name);
     }
 
     /// Stops the beat and takes no notice of the check in flight any more.

@@ -280,7 +280,7 @@ impl Supervisor {
         self.last_job += 1;
         let id = JobId(self.last_job);
         self.index.add(id, &spec);
-        let mut job = Job::new(id, spec);
+        let mut job = Job::new(id, spec, self.fx.now);
         job.did_subscribe(&mut self.fx);
         if self.fx.maintenance {
             job.enter_maintenance(&mut self.fx);

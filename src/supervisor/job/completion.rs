@@ -82,10 +82,12 @@ impl Job {
 
     /// The process was told to terminate and has had its time.
     pub(in crate::supervisor) fn on_kill_timeout(&mut self, fx: &mut Effects) {
-        let timeout = self.spec.kill_timeout.unwrap_or(fx.stop_timeout);
+        let timeout = self.kill_timeout(fx);
         let text = format!("did not terminate within {timeout:?}, killing it");
         fx.log(Level::Warn, Some(&self.label), text);
-        self.kill(fx);
+        if let Some(run) = self.current_run() {
+            run.send(libc::SIGKILL, fx);
+        }
     }
 
     /// The grace time is over: whatever is left of the job gets SIGKILL.

@@ -92,11 +92,11 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) fn new(id: JobId, spec: JobSpec) -> Self {
+    pub(super) fn new(id: JobId, spec: JobSpec, now: Instant) -> Self {
         let health = spec
             .health
             .clone()
-            .map(|health| Health::new(id, &spec.name, health));
+            .map(|health| Health::new(id, &spec.name, health, now));
         Self {
             id,
             label: Label::Job(Arc::clone(&spec.name)),
@@ -300,6 +300,10 @@ impl Job {
             (Some(true), Some(service)) => service.passed(fx),
             (Some(false), Some(service)) => service.failed(fx),
             _ => {}
+        }
+        let failures = self.health.as_ref().and_then(Health::failed_too_often);
+        if let Some(failures) = failures {
+            self.fail_run(failures, fx);
         }
     }
 

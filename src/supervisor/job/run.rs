@@ -21,6 +21,8 @@ pub(super) struct Run {
     /// When it was asked for; its timeout counts from here.
     pub(super) began: Instant,
     pub(super) timed_out: bool,
+    /// Its checks have failed too often: it is being stopped, and has failed.
+    unhealthy: bool,
     /// It follows a run of the same start, and not a clock.
     pub(super) again: bool,
 }
@@ -52,8 +54,35 @@ impl Job {
         fx.metrics.built_in.run_started(&self.spec.name, fx.now);
         fx.debug(Some(&self.label), || format!("started with pid {pid}"));
         if matches!(self.state, State::Running(_)) {
+            if let Some(health) = &mut self.health {
+                health.run_began(fx);
+            }
             self.begin_checks(fx);
         }
+    }
+
+    /// So many checks of the live run have failed that it is stopped.
+    pub(super) fn fail_run(&mut self, failures: u32, fx: &mut Effects) {
+        let State::Running(run) = &mut self.state else {
+            return;
+        };
+        if std::mem::replace(&mut run.unhealthy, true) {
+            return;
+        }
+        let (again, took) = (run.again, fx.since(run.began));
+        let again = again && !self.lasted(took);
+        let text = format!("is stopped: {failures} health checks in a row have failed");
+        self.log_failure(text, again, fx);
+        let signal = self.spec.stop_signal;
+        if let Some(run) = self.current_run() {
+            run.send(signal, fx);
+        }
+        fx.set_timer(Timer::Kill(self.id), self.kill_timeout(fx));
+    }
+
+    /// From the stop signal to SIGKILL.
+    pub(super) fn kill_timeout(&self, fx: &Effects) -> Duration {
+        self.spec.kill_timeout.unwrap_or(fx.stop_timeout)
     }
 
     /// An execution of this job could not be started.
@@ -98,10 +127,12 @@ impl Job {
             return;
         };
         let (pid, timed_out, again) = (run.pid, run.timed_out, run.again);
+        let unhealthy = run.unhealthy;
         let took = fx.since(run.began);
-        let success = status.is_success() && !timed_out;
+        let success = status.is_success() && !timed_out && !unhealthy;
+        let told = timed_out || unhealthy;
         let expected =
-            success || timed_out || matches!(self.state, State::Stopping(_, Step::Terminating));
+            success || told || matches!(self.state, State::Stopping(_, Step::Terminating));
         if expected {
             fx.debug(Some(&self.label), || status.to_string());
         } else {
@@ -110,14 +141,16 @@ impl Job {
         fx.metrics
             .built_in
             .run_ended(&self.spec.name, status.exit_code());
-        // A run that took too long counts as killed, whatever it still says.
-        let code = match timed_out {
-            true => ExitStatus::Signal(libc::SIGKILL).exit_code(),
-            false => status.exit_code(),
+        // A run that took too long counts as killed, and one that was unhealthy as
+        // failed, whatever they still say.
+        let code = match status.exit_code() {
+            _ if timed_out => ExitStatus::Signal(libc::SIGKILL).exit_code(),
+            0 if unhealthy => 1,
+            code => code,
         };
         self.last_code = exit_code(code);
         self.run_ended(exec, success, took, fx);
-        if let Some(pid) = pid.filter(|_| self.is_stopping()) {
+        if let Some(pid) = pid.filter(|_| unhealthy || self.is_stopping()) {
             fx.signal(pid, libc::SIGKILL);
         }
     }
@@ -162,6 +195,7 @@ impl Job {
             signal: None,
             began: fx.now,
             timed_out: false,
+            unhealthy: false,
             again: again && !matches!(self.spec.when.start, Start::Every(_)),
         });
         if let Some(timeout) = self.spec.timeout {

@@ -58,7 +58,9 @@ impl Job {
             (None, None) => return,
             (Some(health), None) => health.end(fx),
             (Some(health), Some(spec)) => health.update(spec, fx),
-            (None, Some(spec)) => self.health = Some(Health::new(self.id, &self.spec.name, spec)),
+            (None, Some(spec)) => {
+                self.health = Some(Health::new(self.id, &self.spec.name, spec, fx.now));
+            }
         }
         let started = matches!(
             self.state,

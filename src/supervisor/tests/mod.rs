@@ -17,4 +17,5 @@ mod sim;
 mod specs;
 mod status;
 mod stopping;
+mod thresholds;
 mod worlds;

@@ -110,8 +110,22 @@ impl JobSpec {
             exec: Some(exec("check")),
             interval: Duration::from_millis(interval_ms),
             timeout: Duration::from_millis(timeout_ms),
+            healthy_after: 1,
+            unhealthy_after: 1,
+            start_period: Duration::ZERO,
+            restart_after: None,
         });
         self
+    }
+
+    /// A change of a checked job.
+    pub(super) fn health(mut self, change: impl Fn(&mut HealthSpec)) -> Self {
+        self.health.iter_mut().for_each(change);
+        self
+    }
+
+    pub(super) fn restarts_after(self, failures: u32) -> Self {
+        self.health(|health| health.restart_after = Some(failures))
     }
 
     pub(super) fn runs(mut self, program: &str) -> Self {

@@ -178,7 +178,9 @@ impl World {
         let mut jobs = self.configs.iter().flatten();
         let forever = jobs.any(|job| {
             let clock = matches!(job.when.start, Start::Every(_));
-            &*job.name == name && job.restarts == Restarts::Unlimited && !clock
+            let health = job.health.as_ref();
+            let stopped = health.is_some_and(|health| health.restart_after.is_some());
+            &*job.name == name && job.restarts == Restarts::Unlimited && !clock && !stopped
         });
         if forever && self.configs.len() == 1 && !self.sim.is_shutting_down() {
             assert!(self.sim.is_running(name), "{:?}", self.moves);
@@ -363,20 +365,36 @@ fn every_short_schedule_of_small_worlds_keeps_the_promises() {
 #[test]
 fn every_short_schedule_of_failures_keeps_the_promises() {
     let worlds = [
-        vec![
-            job("a").essential().restarts(2).timeout(300),
-            job("b").essential().once(Code::ExitFailed, "a"),
-            job("pre").once(Code::Stopping, "a"),
-        ],
-        vec![
-            job("a").forever(),
-            job("post").once(Code::Stopped, "a").restarts(2),
-        ],
+        (
+            6,
+            vec![
+                job("a").essential().restarts(2).timeout(300),
+                job("b").essential().once(Code::ExitFailed, "a"),
+                job("pre").once(Code::Stopping, "a"),
+            ],
+        ),
+        (
+            5,
+            vec![
+                job("a")
+                    .checked_every(1000, 700)
+                    .forever()
+                    .restarts_after(1),
+                job("pre").once(Code::Stopping, "a"),
+            ],
+        ),
+        (
+            6,
+            vec![
+                job("a").forever(),
+                job("post").once(Code::Stopped, "a").restarts(2),
+            ],
+        ),
     ];
     let worlds = worlds
         .into_iter()
-        .map(|jobs| World::new(Rc::new(vec![jobs])));
-    let schedules: u32 = worlds.map(|world| walk(&world, 6)).sum();
+        .map(|(depth, jobs)| (World::new(Rc::new(vec![jobs])), depth));
+    let schedules: u32 = worlds.map(|(world, depth)| walk(&world, depth)).sum();
     println!("{schedules} schedules");
     assert!(schedules >= 10_000, "only {schedules} schedules");
 }
