@@ -17,7 +17,7 @@ use crate::control::server::Control;
 use crate::discovery::Discovery;
 use crate::environment::Environment;
 use crate::logging::Log;
-use crate::message::{Action, Message, Wish};
+use crate::message::{Action, ExitStatus, Message, Wish};
 use crate::preparation::{Common, Current, Prepared, address, load, open};
 use crate::process;
 use crate::process::children::{Children, signal_group};
@@ -118,17 +118,20 @@ impl MainLoop {
         match message {
             Message::ChildrenExited => self.reap(),
             Message::DidStart(exec, pid) => {
-                let early = self.children.did_start(exec, pid);
+                let is_there = self.children.did_start(exec, pid);
                 self.supervisor.handle(Instant::now(), message);
-                if let Some(status) = early {
-                    self.perform();
-                    self.supervisor
-                        .handle(Instant::now(), Message::DidExit(exec, status));
+                if !is_there {
+                    let killed = ExitStatus::Signal(libc::SIGKILL);
+                    let message = Message::DidExit(exec, killed);
+                    self.supervisor.handle(Instant::now(), message);
                 }
+                // What has ended meanwhile may have waited for this.
+                self.reap();
             }
-            Message::DidFailToStart(..) => {
-                self.children.did_fail_to_start();
+            Message::DidFailToStart(exec, _) => {
+                self.children.did_fail_to_start(exec);
                 self.supervisor.handle(Instant::now(), message);
+                self.reap();
             }
             message => self.supervisor.handle(Instant::now(), message),
         }
@@ -151,7 +154,7 @@ impl MainLoop {
         for action in self.supervisor.take_actions() {
             match action {
                 Action::Spawn(spawn) => {
-                    self.children.will_start();
+                    self.children.will_start(spawn.exec);
                     process::start(spawn, &self.common.inbox, &self.log);
                 }
                 Action::SignalGroup(pid, signal) => {

@@ -11,8 +11,8 @@ mod support;
 
 use std::fs;
 
+use support::jobs;
 use support::processes;
-use support::{Supervisor, jobs};
 
 #[test]
 fn jobs_run_in_the_order_of_their_events() {
@@ -249,32 +249,32 @@ fn an_argument_list_that_is_too_long_is_told_and_counts_as_failed() {
     supervisor.stdout.wait_for("Argument list too long");
 }
 
-/// A supervisor whose only job is `exec`, which has ended, and the log's lines.
-fn output(exec: &str) -> (Supervisor, Vec<String>) {
+/// What a job prints that runs `exec`.
+fn output(exec: &str) -> Vec<String> {
     let mut supervisor = jobs(&format!(
         r#"{{ name: "a", exec: {exec}, logging: {{ raw: true }} }}"#
     ))
+    .through(&["sh", "-c", "exec 7</dev/null 8>&1; exec \"$@\"", "sh"])
     .start();
     assert_eq!(supervisor.wait_exit(), 0);
-    let lines = supervisor.stdout.wait_for_end();
-    (supervisor, lines)
+    supervisor.stdout.wait_for_end()
 }
 
 #[test]
 fn an_exec_string_is_split_at_spaces_and_nothing_else() {
-    let (_, lines) = output(r#""echo  a 'b c'   $HOME *""#);
+    let lines = output(r#""echo  a 'b c'   $HOME *""#);
     assert!(lines.contains(&"a 'b c' $HOME *".to_owned()), "{lines:#?}");
 }
 
 #[test]
 fn a_run_leads_a_process_group_with_nothing_on_stdin_and_no_descriptor_too_many() {
-    let (_, lines) = output(
+    let lines = output(
         r#"["sh", "-c", 'read -r _ _ _ _ group _ </proc/$$/stat; [ $group = $$ ] && echo leader; readlink /proc/$$/fd/0']"#,
     );
     assert!(lines.contains(&"leader".to_owned()), "{lines:#?}");
     assert!(lines.contains(&"/dev/null".to_owned()), "{lines:#?}");
     // 3 is the directory that ls reads.
-    let (_, lines) = output(r#"["ls", "/proc/self/fd"]"#);
+    let lines = output(r#"["ls", "/proc/self/fd"]"#);
     let is_number = |line: &&String| line.parse::<u32>().is_ok();
     let open: Vec<_> = lines.iter().filter(is_number).collect();
     assert_eq!(open, ["0", "1", "2", "3"]);
@@ -302,6 +302,17 @@ fn a_run_has_no_signal_blocked_or_ignored_whatever_the_supervisor_inherited() {
         // From 32 on: the C library's own, which it sets aside for itself.
         assert_eq!(set & 0x7fff_ffff, 0, "{field} {set:x}");
     }
+}
+
+#[test]
+fn a_supervisor_that_inherited_blocked_signals_obeys_them_and_its_runs_have_none_blocked() {
+    let mut supervisor = jobs(
+        r#"{ name: "a", exec: ["sh", "-c", "grep SigBlk /proc/self/status >>$FACTS; exec sleep 1000"] }"#,
+    )
+    .through(&["env", "--block-signal=HUP,INT,TERM,CHLD"])
+    .start();
+    supervisor.facts.expect(&["SigBlk:\t0000000000000000"]);
+    assert_eq!(supervisor.terminate(), 0);
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn wait_for_no_zombies(supervisor: &Supervisor) {
 }
 
 const ORPHANAGE: &str = r#"
-    { name: "orphans", exec: ["sh", "-c", "$ORPHANS 10000"] },
+    { name: "orphans", exec: ["sh", "-c", "$ORPHANS 10000 0"] },
     { name: "done", when: { source: "orphans", once: "exitSuccess" }, exec: ["sh", "-c", "echo done >>$FACTS"] },
     { name: "keeper", exec: ["sleep", "1000"] }
 "#;
@@ -64,7 +64,7 @@ fn no_status_is_lost_while_orphans_storm() {
     }
     // Every run of `odd` fails and every run of `even` succeeds, 300 times each.
     let mut supervisor = world(
-        r#"{ name: "storm", exec: ["sh", "-c", "$ORPHANS 2000"], restarts: "unlimited" },
+        r#"{ name: "storm", exec: ["sh", "-c", "$ORPHANS 2000 7"], restarts: "unlimited" },
            { name: "odd", when: { source: "even", each: "exitSuccess" }, exec: ["sh", "-c", "exit 3"] },
            { name: "even", when: { interval: "5ms" }, restarts: 299, timeout: "40s", exec: "true" },
            { name: "count", when: { source: "odd", each: "exitFailed" }, exec: ["sh", "-c", "echo seen >>$FACTS"] }"#,
@@ -156,4 +156,49 @@ fn orphans_that_daemons_left_are_reaped_after_their_job_is_gone() {
     processes::wait_for_death(daemon);
     wait_for_no_zombies(&supervisor);
     assert_eq!(processes::process(daemon), None);
+}
+
+#[test]
+fn no_orphan_is_taken_for_a_run_that_got_its_recycled_pid() {
+    // The kernel has 300 pids to give, and so each of them comes again soon.
+    let few = [
+        "sh",
+        "-c",
+        "echo 400 >/proc/sys/kernel/pid_max; exec \"$@\"",
+        "sh",
+    ];
+    if !namespace::available() || !can_limit_pids() {
+        return;
+    }
+    let mut supervisor = world(
+        r#"{ name: "storm", exec: ["sh", "-c", "$ORPHANS 500 7"], restarts: "unlimited" },
+           { name: "one", when: { interval: "3ms" }, timeout: "30s", exec: "true" },
+           { name: "two", when: { interval: "3ms" }, timeout: "30s", exec: "true" },
+           { name: "three", when: { interval: "3ms" }, timeout: "30s", restarts: 1000, exec: "true" },
+           { name: "done", when: { source: "three", once: "stopped" }, exec: ["sh", "-c", "echo done >>$FACTS"] }"#,
+    )
+    .through(&few)
+    .in_namespace()
+    .ready();
+    supervisor.facts.expect(&["done"]);
+    assert_eq!(supervisor.terminate(), 0);
+    // A run that finds no pid at all fails by right.
+    let log = supervisor.stdout.wait_for_end();
+    let wrong: Vec<_> = log
+        .iter()
+        .filter(|line| line.contains("with code 7"))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Whether a PID namespace can have fewer pids than the machine.
+fn can_limit_pids() -> bool {
+    let script = "echo 400 >/proc/sys/kernel/pid_max";
+    let outcome = support::run(&mut namespace::inside(&["sh", "-c", script]));
+    let outside = std::fs::read_to_string("/proc/sys/kernel/pid_max").unwrap();
+    if outcome.code != 0 || outside.trim() == "400" {
+        eprintln!("SKIPPED: this kernel has no pid_max of a namespace's own (Linux 6.14)");
+        return false;
+    }
+    true
 }

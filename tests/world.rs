@@ -121,6 +121,6 @@ fn a_pid_namespace_starts_at_pid_1_and_passes_the_exit_code_on() {
 
 #[test]
 fn orphans_of_the_probe_are_all_dead_when_it_ends() {
-    let outcome = run(command(probe::probe("orphans")).arg("100"));
+    let outcome = run(command(probe::probe("orphans")).args(["100", "0"]));
     outcome.success();
 }

@@ -7,7 +7,7 @@
 //! sub-reaper and a plain supervisor: whatever is not ours is an orphan, and is
 //! reaped too.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 
 use crate::message::{ExecId, ExitStatus, Pid};
@@ -17,10 +17,11 @@ use crate::message::{ExecId, ExitStatus, Pid};
 pub struct Children {
     execs: HashMap<Pid, ExecId>,
     /// Executions whose start is not reported yet.
-    starting: usize,
-    /// Statuses reaped while starts were in flight: of a child that ended before
-    /// its start was reported, or of an orphan.
-    unclaimed: HashMap<Pid, ExitStatus>,
+    starting: BTreeSet<ExecId>,
+    /// Zombies that may be one of those, each with the youngest execution that
+    /// was starting when it was first seen. They stay zombies until that is
+    /// clear: once reaped, their pid could belong to another child at once.
+    doubtful: HashMap<Pid, ExecId>,
 }
 
 /// A child that has ended and is not reaped yet.
@@ -30,56 +31,71 @@ pub struct Ended {
     pub pid: Pid,
     /// How it ended.
     pub status: ExitStatus,
-    /// Which execution it was, if it was one.
+    /// Which execution it was; an orphan is none.
     pub exec: Option<ExecId>,
 }
 
 impl Children {
     /// A worker was told to start an execution.
-    pub fn will_start(&mut self) {
-        self.starting += 1;
+    pub fn will_start(&mut self, exec: ExecId) {
+        self.starting.insert(exec);
     }
 
-    /// An execution runs. Returns its status if it has ended already.
-    pub fn did_start(&mut self, exec: ExecId, pid: Pid) -> Option<ExitStatus> {
-        let early = self.unclaimed.remove(&pid);
-        if early.is_none() {
+    /// An execution runs, or has ended since. Returns false if there is no such
+    /// child: it was killed in the middle of its start, before it led its group,
+    /// and was reaped as an orphan.
+    #[must_use]
+    pub fn did_start(&mut self, exec: ExecId, pid: Pid) -> bool {
+        self.starting.remove(&exec);
+        let is_there = is_child(pid);
+        if is_there {
             self.execs.insert(pid, exec);
         }
-        self.start_is_over();
-        early
+        is_there
     }
 
     /// An execution could not be started.
-    pub fn did_fail_to_start(&mut self) {
-        self.start_is_over();
+    pub fn did_fail_to_start(&mut self, exec: ExecId) {
+        self.starting.remove(&exec);
     }
 
-    /// A child that has ended, if there is one. It stays a zombie, and its pid
-    /// reserved, until [`Children::reap`].
-    pub fn next_ended(&self) -> Option<Ended> {
-        let (pid, status) = peek()?;
-        Some(Ended {
-            pid,
-            status,
-            exec: self.execs.get(&pid).copied(),
+    /// A child that has ended, if there is one and it is clear whose it is. It
+    /// stays a zombie, and its pid reserved, until [`Children::reap`].
+    ///
+    /// The kernel shows one zombie at a time; behind a doubtful one only those
+    /// are found that are known. The report that ends the doubt is on its way,
+    /// unless a start hangs in execve(2), and then only orphans wait for it.
+    pub fn next_ended(&mut self) -> Option<Ended> {
+        let (pid, status) = peek(libc::P_ALL, 0)?;
+        let exec = self.execs.get(&pid).copied();
+        if exec.is_none() && leads_its_group(pid) && self.is_doubtful(pid) {
+            return self.next_known();
+        }
+        Some(Ended { pid, status, exec })
+    }
+
+    fn next_known(&self) -> Option<Ended> {
+        self.execs.iter().find_map(|(pid, exec)| {
+            let (pid, status) = peek_one(*pid)?;
+            let exec = Some(*exec);
+            Some(Ended { pid, status, exec })
         })
+    }
+
+    /// Whether an unknown zombie may be an execution whose start is not reported
+    /// yet. Those that began to start after it had ended are not meant.
+    fn is_doubtful(&mut self, pid: Pid) -> bool {
+        let (Some(oldest), Some(youngest)) = (self.starting.first(), self.starting.last()) else {
+            return false;
+        };
+        oldest <= self.doubtful.entry(pid).or_insert(*youngest)
     }
 
     /// Lets go of a child that has ended.
     pub fn reap(&mut self, ended: Ended) {
         release(ended.pid);
-        if self.execs.remove(&ended.pid).is_none() && self.starting > 0 {
-            self.unclaimed.insert(ended.pid, ended.status);
-        }
-    }
-
-    fn start_is_over(&mut self) {
-        self.starting = self.starting.saturating_sub(1);
-        if self.starting == 0 {
-            // Nobody is left who could claim them: they were orphans.
-            self.unclaimed = HashMap::new();
-        }
+        self.execs.remove(&ended.pid);
+        self.doubtful.remove(&ended.pid);
     }
 }
 
@@ -106,17 +122,18 @@ pub fn adopt_orphans() {
     unsafe { libc::prctl(libc::PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) };
 }
 
-/// The first zombie among the children and how it ended, left as it is
-/// (waitid(2) with WNOWAIT).
-fn peek() -> Option<(Pid, ExitStatus)> {
-    // SAFETY: siginfo_t is plain data for which all zeros is valid.
-    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
-    // SAFETY: info is valid for writing.
-    let result = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, options) };
+/// One child of ours that has ended, and how, left as it is.
+fn peek_one(pid: Pid) -> Option<(Pid, ExitStatus)> {
+    peek(libc::P_PID, libc::id_t::try_from(pid).ok()?)
+}
+
+/// The first zombie among the children that are meant and how it ended, left as
+/// it is (waitid(2) with WNOWAIT).
+fn peek(which: libc::idtype_t, id: libc::id_t) -> Option<(Pid, ExitStatus)> {
+    let info = look(which, id)?;
     // SAFETY: waitid filled the SIGCHLD fields in, or left them zero.
     let pid = unsafe { info.si_pid() };
-    if result != 0 || pid == 0 {
+    if pid == 0 {
         return None;
     }
     // SAFETY: as above.
@@ -128,8 +145,71 @@ fn peek() -> Option<(Pid, ExitStatus)> {
     Some((pid, status))
 }
 
+/// Whether this is a child of ours, dead or alive, that is not reaped.
+fn is_child(pid: Pid) -> bool {
+    libc::id_t::try_from(pid).is_ok_and(|id| look(libc::P_PID, id).is_some())
+}
+
+/// What waitid(2) says without waiting or reaping: nothing if there is no such
+/// child, and zeros if none has ended.
+fn look(which: libc::idtype_t, id: libc::id_t) -> Option<libc::siginfo_t> {
+    // SAFETY: siginfo_t is plain data for which all zeros is valid.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: info is valid for writing.
+    let result = unsafe { libc::waitid(which, id, &raw mut info, options) };
+    (result == 0).then_some(info)
+}
+
+/// Whether a process, dead or alive, is the leader of its process group.
+fn leads_its_group(pid: Pid) -> bool {
+    // SAFETY: getpgid takes no pointers.
+    unsafe { libc::getpgid(pid) == pid }
+}
+
 /// Reaps one zombie whose status is known.
 fn release(pid: Pid) {
     // SAFETY: a null status pointer is allowed; the status is known already.
     unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: ExecId = ExecId(1);
+    const TWO: ExecId = ExecId(2);
+    const THREE: ExecId = ExecId(3);
+
+    #[test]
+    fn without_a_start_in_flight_an_unknown_zombie_is_an_orphan() {
+        let mut children = Children::default();
+        assert!(!children.is_doubtful(7));
+        children.will_start(ONE);
+        children.did_fail_to_start(ONE);
+        assert!(!children.is_doubtful(7));
+    }
+
+    #[test]
+    fn an_unknown_zombie_is_in_doubt_until_all_starts_are_reported_that_it_may_be() {
+        let mut children = Children::default();
+        children.will_start(ONE);
+        children.will_start(TWO);
+        assert!(children.is_doubtful(7));
+        children.will_start(THREE);
+        children.did_fail_to_start(TWO);
+        assert!(children.is_doubtful(7));
+        children.did_fail_to_start(ONE);
+        assert!(!children.is_doubtful(7), "the third began after its end");
+        assert!(children.is_doubtful(8), "one that is seen now may be it");
+    }
+
+    #[test]
+    fn a_child_that_is_gone_before_it_is_known_is_told() {
+        let mut children = Children::default();
+        children.will_start(ONE);
+        let nobody = Pid::MAX;
+        assert!(!children.did_start(ONE, nobody));
+        assert_eq!(peek_one(nobody), None);
+    }
 }

@@ -1,5 +1,6 @@
-//! Makes orphans: `orphans COUNT` double-forks COUNT processes, each of which
-//! dies at once with a parent that is not its maker. Ends when all are dead.
+//! Makes orphans: `orphans COUNT CODE` double-forks COUNT processes, each of which
+//! exits at once with CODE and a parent that is not its maker. Ends when all are
+//! dead.
 
 use std::io::Read as _;
 use std::os::fd::FromRawFd as _;
@@ -13,12 +14,13 @@ unsafe extern "C" {
 }
 
 fn main() {
-    let count: u32 = std::env::args().nth(1).unwrap().parse().unwrap();
+    let numbers = std::env::args().skip(1).map(|word| word.parse().unwrap());
+    let [count, code]: [i32; 2] = numbers.collect::<Vec<_>>().try_into().unwrap();
     let mut ends = [0; 2];
     // SAFETY: two integers have room for two descriptors.
     assert_eq!(unsafe { pipe(ends.as_mut_ptr()) }, 0);
     for _ in 0..count {
-        orphan();
+        orphan(code);
     }
     // Every orphan holds a copy of the writing end until it is dead.
     // SAFETY: this is our own descriptor, and it is not used again.
@@ -29,7 +31,7 @@ fn main() {
 }
 
 /// Forks a child that forks a grandchild and dies before it.
-fn orphan() {
+fn orphan(code: i32) {
     // SAFETY: this program has one thread, and the children only fork and exit.
     let child = unsafe { fork() };
     assert!(child >= 0, "fork: {}", std::io::Error::last_os_error());
@@ -41,6 +43,6 @@ fn orphan() {
     // SAFETY: as above; whichever process this is, it ends here.
     unsafe {
         fork();
-        _exit(0)
+        _exit(code)
     }
 }
