@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use containerpilot::config::WatchSpec;
 
-use crate::fake::{Fake, Mood};
 use crate::log;
 use crate::support::consul::nobody;
+use crate::support::fake_consul::{Fake, Mood};
 use crate::world::{World, service, watch};
 
 /// The longest that a recovery may take: the cap of the back-off, and one

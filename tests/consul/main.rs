@@ -14,7 +14,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod fake;
+mod cluster;
 mod faults;
 mod log;
 mod services;

@@ -8,7 +8,7 @@ use containerpilot::telemetry::metrics::ConsulOp;
 use serde_json::json;
 
 use crate::log;
-use crate::support::consul::Agent;
+use crate::support::consul::{Agent, Start};
 use crate::world::{World, service};
 
 /// Registered by somebody else under our id.
@@ -22,7 +22,7 @@ fn intrude(agent: &Agent, service: &ServiceSpec, port: u16, check: &str) {
 
 #[test]
 fn a_service_appears_with_exactly_the_documented_fields() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     world.beat(&Arc::new(ServiceSpec {
         address: [10, 1, 2, 3].into(),
@@ -60,7 +60,7 @@ fn a_service_appears_with_exactly_the_documented_fields() {
 
 #[test]
 fn a_check_stays_passing_with_heartbeats_and_is_critical_one_ttl_after_the_last() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     let app = Arc::new(ServiceSpec {
         ttl: Duration::from_secs(1),
@@ -82,7 +82,7 @@ fn a_check_stays_passing_with_heartbeats_and_is_critical_one_ttl_after_the_last(
 
 #[test]
 fn an_initial_status_is_registered_before_any_check() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     for (name, status, word) in [
         ("init-a", InitialStatus::Critical, "critical"),
@@ -99,7 +99,7 @@ fn an_initial_status_is_registered_before_any_check() {
 
 #[test]
 fn an_agent_that_lost_everything_has_it_back_at_the_next_passing_check() {
-    let Some(mut agent) = Agent::start() else {
+    let Some(mut agent) = Agent::dev() else {
         return;
     };
     let world = World::at(&agent.http());
@@ -130,7 +130,7 @@ fn an_agent_that_lost_everything_has_it_back_at_the_next_passing_check() {
 
 #[test]
 fn what_an_operator_deregistered_is_back_at_the_next_passing_check() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     let app = Arc::new(service("operator"));
     world.beat(&app);
@@ -152,7 +152,7 @@ fn what_an_operator_deregistered_is_back_at_the_next_passing_check() {
 
 #[test]
 fn another_port_or_address_under_our_id_is_corrected() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     let app = Arc::new(service("moved"));
     world.beat(&app);
@@ -169,7 +169,7 @@ fn another_port_or_address_under_our_id_is_corrected() {
 
 #[test]
 fn tags_that_were_changed_are_corrected_unless_others_may_change_them() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     let ours = |name: &str, enable_tag_override| {
         Arc::new(ServiceSpec {
@@ -197,7 +197,7 @@ fn tags_that_were_changed_are_corrected_unless_others_may_change_them() {
 
 #[test]
 fn withdrawing_is_confirmed_when_the_catalog_has_it() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     let apps: Vec<_> = (0..20)
         .map(|n| Arc::new(service(&format!("w{n}"))))
@@ -225,7 +225,7 @@ fn withdrawing_is_confirmed_when_the_catalog_has_it() {
 
 #[test]
 fn a_heartbeat_after_a_withdrawal_registers_again() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     let app = Arc::new(service("maintained"));
     for _ in 0..3 {
@@ -239,7 +239,7 @@ fn a_heartbeat_after_a_withdrawal_registers_again() {
 
 #[test]
 fn dropping_leaves_services_registered_and_retiring_does_not() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let app = Arc::new(service("left"));
     let world = World::at(&agent.http());
     world.beat(&app);
@@ -257,7 +257,7 @@ fn dropping_leaves_services_registered_and_retiring_does_not() {
 
 #[test]
 fn every_request_is_counted_by_what_it_was_for() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let world = World::at(&agent.http());
     let app = Arc::new(service("counted"));
     world.beat(&app);
@@ -286,7 +286,7 @@ fn an_agent_with_acls_is_told_why_once_and_works_with_a_token() {
     let settings = format!(
         r#"{{"primary_datacenter":"dc1","acl":{{"enabled":true,"default_policy":"deny","tokens":{{"master":"{token}","agent":"{token}"}}}}}}"#
     );
-    let Some(agent) = Agent::start_with(&settings) else {
+    let Some(agent) = Start::dev().settings(&settings).ready() else {
         return;
     };
     let app = Arc::new(service("guarded"));

@@ -9,7 +9,7 @@ use containerpilot::config::ConsulSpec;
 use containerpilot::tls::{self, Problem, TlsSpec};
 
 use crate::log;
-use crate::support::consul::{Agent, nobody};
+use crate::support::consul::{Agent, Start, nobody};
 use crate::support::{Temporary, command, run};
 use crate::world::{World, instance, plain, service};
 
@@ -81,11 +81,15 @@ fn certificates(names: &str, key: &str) -> Temporary {
 }
 
 /// An agent that speaks HTTPS too, on port 8501.
-fn https_agent(folder: Temporary, incoming: bool) -> Option<Agent> {
+fn https_agent(folder: &Temporary, incoming: bool) -> Option<Agent> {
+    let file = |name: &str| folder.join(name);
     let settings = format!(
-        r#"{{"ports":{{"https":8501}},"ca_file":"good.pem","cert_file":"agent.pem","key_file":"agent.key","verify_incoming_https":{incoming}}}"#
+        r#"{{"ports":{{"https":8501}},"ca_file":{:?},"cert_file":{:?},"key_file":{:?},"verify_incoming_https":{incoming}}}"#,
+        file("good.pem"),
+        file("agent.pem"),
+        file("agent.key"),
     );
-    Agent::start_in(folder, &settings)
+    Start::dev().settings(&settings).ready()
 }
 
 fn world(agent: &Agent, tls: &TlsSpec) -> World {
@@ -126,7 +130,7 @@ fn an_agent_is_trusted_by_file_by_directory_or_blindly_and_not_otherwise() {
         let folder = certificates(address, key);
         let file = |name: &str| Some(folder.join(name));
         let (good, bad, dir) = (file("good.pem"), file("bad.pem"), file("folder"));
-        let Some(agent) = https_agent(folder, false) else {
+        let Some(agent) = https_agent(&folder, false) else {
             return;
         };
         // The certificate is for 127.0.0.1, the agent is elsewhere.
@@ -176,7 +180,7 @@ fn an_agent_that_wants_a_client_certificate_gets_it() {
         ..base.clone()
     };
     let (client, stranger) = (with("client"), with("stranger"));
-    let Some(agent) = https_agent(folder, true) else {
+    let Some(agent) = https_agent(&folder, true) else {
         return;
     };
     assert_works(&agent, "client", &client);
@@ -187,7 +191,7 @@ fn an_agent_that_wants_a_client_certificate_gets_it() {
 #[test]
 fn http_to_an_https_port_is_explained_by_consul() {
     let folder = certificates("DNS:consul", EC);
-    let Some(agent) = https_agent(folder, false) else {
+    let Some(agent) = https_agent(&folder, false) else {
         return;
     };
     let world = World::at(&format!("{}:8501", agent.address()));

@@ -26,7 +26,7 @@ fn leave(agent: &Agent, id: &str) {
 
 #[test]
 fn the_first_answer_comes_at_once_and_every_change_exactly_once() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     world.watch("db");
     assert_eq!(world.facts.instances(), []);
@@ -51,7 +51,7 @@ fn the_first_answer_comes_at_once_and_every_change_exactly_once() {
 
 #[test]
 fn only_passing_instances_count() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     world.watch("checked");
     assert_eq!(world.facts.instances(), []);
@@ -69,7 +69,7 @@ fn only_passing_instances_count() {
 
 #[test]
 fn an_instance_without_an_address_is_at_its_node() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     world.watch("bare");
     assert_eq!(world.facts.instances(), []);
@@ -86,7 +86,7 @@ fn an_instance_without_an_address_is_at_its_node() {
 
 #[test]
 fn a_tag_and_a_datacenter_narrow_it() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     enter(&agent, "t-1", "tagged", 1, "\"a\",\"b\"");
     enter(&agent, "t-2", "tagged", 2, "\"a\"");
@@ -107,7 +107,7 @@ fn a_tag_and_a_datacenter_narrow_it() {
 
 #[test]
 fn a_datacenter_that_does_not_exist_is_no_answer_and_said_once() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     let spec = WatchSpec {
         interval: Duration::from_secs(1),
@@ -128,7 +128,7 @@ fn a_datacenter_that_does_not_exist_is_no_answer_and_said_once() {
 
 #[test]
 fn a_change_is_told_within_100_ms() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     world.watch("quick");
     assert_eq!(world.facts.instances(), []);
@@ -147,7 +147,7 @@ fn a_change_is_told_within_100_ms() {
 
 #[test]
 fn an_outage_is_no_change() {
-    let Some(mut agent) = Agent::start() else {
+    let Some(mut agent) = Agent::dev() else {
         return;
     };
     let mut world = World::at(&agent.http());
@@ -165,7 +165,7 @@ fn an_outage_is_no_change() {
 
 #[test]
 fn fifty_watches_wait_instead_of_asking() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     for n in 0..50 {
         world.watch(&format!("idle{n}"));
@@ -193,7 +193,7 @@ fn fifty_watches_wait_instead_of_asking() {
 
 #[test]
 fn stopping_a_watch_interrupts_its_query_and_no_other() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     let stopped = world.watch("stopped");
     assert_eq!(world.facts.instances(), []);

@@ -1,4 +1,4 @@
-//! A real Consul agent, on a loopback address of its own.
+//! Real Consul agents, each on a loopback address of its own.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -14,48 +14,153 @@ use super::lines::Lines;
 use super::temporary::Temporary;
 use super::{PATIENCE, command, deadline, free_address, run, skip};
 
-/// What a test agent differs in from `consul agent -dev`: it opens only the ports
-/// that are needed and asks nobody for updates.
+/// What a test agent differs in from Consul's defaults: it opens only the ports
+/// that are needed, elects fast, and asks nobody for updates.
 const SETTINGS: &str = r#"{
     "ports": { "dns": -1, "grpc": -1, "serf_wan": -1 },
     "connect": { "enabled": false },
+    "performance": { "raft_multiplier": 1 },
     "disable_update_check": true
 }"#;
 
-/// A running `consul agent -dev`, killed when dropped.
+/// An agent that is about to start.
+#[derive(Debug)]
+pub(crate) struct Start {
+    directory: Temporary,
+    address: Ipv4Addr,
+    network: Option<String>,
+    arguments: Vec<String>,
+}
+
+impl Start {
+    /// `consul agent -dev`: a server, client and catalog of its own.
+    pub(crate) fn dev() -> Self {
+        Self::with(&["-dev"])
+    }
+
+    /// One of `count` servers that elect a leader.
+    pub(crate) fn server(count: usize) -> Self {
+        Self::with(&["-server", "-bootstrap-expect", &count.to_string()]).keeping_data()
+    }
+
+    /// An agent without a catalog of its own; it must [`Start::join`] a server.
+    pub(crate) fn client() -> Self {
+        Self::with(&[]).keeping_data()
+    }
+
+    fn with(arguments: &[&str]) -> Self {
+        let directory = Temporary::new();
+        directory.write("base.json", SETTINGS);
+        directory.write("more.json", "{}");
+        Self {
+            directory,
+            address: free_address(),
+            network: None,
+            arguments: arguments.iter().map(|word| (*word).to_owned()).collect(),
+        }
+    }
+
+    fn keeping_data(mut self) -> Self {
+        let data = self.directory.join("data").to_str().unwrap().to_owned();
+        self.arguments.extend(["-data-dir".to_owned(), data]);
+        self
+    }
+
+    /// Joins the agents at these addresses.
+    pub(crate) fn join(mut self, others: &[Ipv4Addr]) -> Self {
+        for other in others {
+            let words = ["-retry-join".to_owned(), other.to_string()];
+            self.arguments.extend(words);
+        }
+        self
+    }
+
+    /// At this address instead of one of the loopback network.
+    pub(crate) fn at(mut self, address: Ipv4Addr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// In a network namespace of this name.
+    pub(crate) fn in_network(mut self, name: &str) -> Self {
+        self.network = Some(name.to_owned());
+        self
+    }
+
+    /// With more settings, in Consul's JSON; they may name files of `directory`.
+    pub(crate) fn settings(self, settings: &str) -> Self {
+        self.directory.write("more.json", settings);
+        self
+    }
+
+    /// The address that it will have.
+    pub(crate) fn address(&self) -> Ipv4Addr {
+        self.address
+    }
+
+    /// The words that start it.
+    pub(crate) fn words(&self) -> Option<Vec<String>> {
+        let program = program()?.to_str().unwrap().to_owned();
+        let address = self.address.to_string();
+        let mut words = Vec::new();
+        if let Some(network) = &self.network {
+            words.extend(["ip", "netns", "exec", network].map(str::to_owned));
+        }
+        words.extend([program, "agent".to_owned()]);
+        words.extend(["-node".to_owned(), format!("node-{address}")]);
+        words.extend(["-log-level".to_owned(), "debug".to_owned()]);
+        for flag in ["-bind", "-client"] {
+            words.extend([flag.to_owned(), address.clone()]);
+        }
+        for file in ["base.json", "more.json"] {
+            let file = self.directory.join(file).to_str().unwrap().to_owned();
+            words.extend(["-config-file".to_owned(), file]);
+        }
+        words.extend(self.arguments.clone());
+        Some(words)
+    }
+
+    /// Starts it; `None`, and said so, if Consul is not installed.
+    pub(crate) fn start(self) -> Option<Agent> {
+        let words = self.words()?;
+        let (child, log) = spawn(&words, self.directory.path());
+        Some(Agent {
+            child,
+            words,
+            address: self.address,
+            log,
+            directory: self.directory,
+        })
+    }
+
+    /// Starts it and waits until its catalog knows it.
+    pub(crate) fn ready(self) -> Option<Agent> {
+        let agent = self.start()?;
+        agent.wait_until_ready();
+        Some(agent)
+    }
+}
+
+/// A running agent, killed when dropped.
 #[derive(Debug)]
 pub(crate) struct Agent {
     child: Child,
+    words: Vec<String>,
     address: Ipv4Addr,
     log: Lines,
     directory: Temporary,
 }
 
 impl Agent {
-    /// Starts an agent and waits until its catalog answers; `None`, and said so,
-    /// if Consul is not installed.
-    pub(crate) fn start() -> Option<Self> {
-        Self::start_with("{}")
+    /// A `consul agent -dev` of which nothing special is wanted.
+    pub(crate) fn dev() -> Option<Self> {
+        Start::dev().ready()
     }
 
-    /// An agent with more settings, in Consul's JSON.
-    pub(crate) fn start_with(settings: &str) -> Option<Self> {
-        Self::start_in(Temporary::new(), settings)
-    }
-
-    /// An agent whose settings may name files in `directory`.
-    pub(crate) fn start_in(directory: Temporary, settings: &str) -> Option<Self> {
-        let program = program()?;
-        directory.write("base.json", SETTINGS);
-        directory.write("more.json", settings);
-        let address = free_address();
-        let (child, log) = spawn(program, address, directory.path());
-        Some(Self {
-            child,
-            address,
-            log,
-            directory,
-        })
+    /// Waits until the catalog knows this agent.
+    #[track_caller]
+    pub(crate) fn wait_until_ready(&self) {
+        self.log.wait_for("Synced node info");
     }
 
     /// `host:port` of its HTTP interface.
@@ -87,15 +192,16 @@ impl Agent {
         requests.filter(|line| line.contains(pattern)).count()
     }
 
-    /// Kills it; it keeps nothing.
+    /// Kills it. A dev agent keeps nothing, others keep what they know.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Starts it again after [`Agent::kill`], empty, at the same address.
+    /// Starts it again after [`Agent::kill`], as it was started before.
     pub(crate) fn revive(&mut self) {
-        (self.child, self.log) = spawn(program().unwrap(), self.address, self.directory.path());
+        (self.child, self.log) = spawn(&self.words, self.directory.path());
+        self.wait_until_ready();
     }
 
     /// One request with a token, if not empty.
@@ -200,17 +306,10 @@ pub(crate) fn program() -> Option<&'static Path> {
     program.as_deref().ok()
 }
 
-/// Starts an agent and waits until it has entered itself in its catalog.
-fn spawn(program: &Path, address: Ipv4Addr, directory: &Path) -> (Child, Lines) {
-    let mut command = command::command(program);
-    command
-        .args(["agent", "-dev", "-node", "test"])
-        .args(["-bind", &address.to_string()])
-        .args(["-client", &address.to_string()]);
-    for file in ["base.json", "more.json"] {
-        command.arg("-config-file").arg(directory.join(file));
-    }
-    let mut child = command
+/// Starts an agent; whoever needs its catalog waits for that.
+fn spawn(words: &[String], directory: &Path) -> (Child, Lines) {
+    let mut child = command::command(&words[0])
+        .args(&words[1..])
         .env("HOME", directory)
         .current_dir(directory)
         .stdout(Stdio::piped())
@@ -218,7 +317,6 @@ fn spawn(program: &Path, address: Ipv4Addr, directory: &Path) -> (Child, Lines) 
         .spawn()
         .unwrap();
     let log = Lines::collect(child.stdout.take().unwrap());
-    log.wait_for("Synced node info");
     (child, log)
 }
 

@@ -24,6 +24,7 @@
 pub(crate) mod command;
 pub(crate) mod consul;
 pub(crate) mod facts;
+pub(crate) mod fake_consul;
 pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod namespace;

@@ -8,8 +8,8 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
-use crate::support::PATIENCE;
-use crate::support::consul::nobody;
+use super::PATIENCE;
+use super::consul::nobody;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
