@@ -17,7 +17,7 @@ use ureq::{Agent, Body, Error, Timeout};
 
 use super::reconcile::{Call, Outcome};
 use super::resolve::Names;
-use super::wire::{HealthEntry, PASSING, Registered, Registration, escape, health_path};
+use super::wire::{Instances, PASSING, Registered, Registration, escape, health_path};
 use crate::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
 use crate::message::Instance;
 use crate::telemetry::metrics::{ConsulOp, ConsulRequests};
@@ -152,12 +152,11 @@ impl Client {
         watch: &WatchSpec,
         blocking: Option<(u64, Duration)>,
     ) -> Result<Health, Failure> {
-        let (entries, headers) = self.get::<Option<Vec<HealthEntry>>>(
+        let (Instances(mut instances), headers) = self.get(
             &health_path(watch, blocking),
             // Consul adds up to a sixteenth to the time it was told to wait.
             blocking.map_or(ANSWER, |(_, wait)| ANSWER + wait + wait / 16),
         )?;
-        let mut instances: Vec<_> = entries.into_iter().flatten().map(Instance::from).collect();
         instances.sort_unstable();
         instances.dedup();
         let index = headers.get("x-consul-index");

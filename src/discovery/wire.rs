@@ -2,13 +2,19 @@
 //!
 //! Pure; the client puts them into requests and takes them out of answers.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::config::{InitialStatus, ServiceSpec, WatchSpec};
 use crate::message::Instance;
+
+/// The most instances of one service that are taken in, so that nonsense can not
+/// fill the memory. A real answer with so many is larger than is taken in, too.
+const MOST: usize = 10_000;
 
 /// The path that asks for the healthy instances of a watched service.
 pub(super) fn health_path(watch: &WatchSpec, blocking: Option<(u64, Duration)>) -> String {
@@ -143,10 +149,47 @@ fn same_set(found: Option<&[String]>, wanted: &[String]) -> bool {
     found.iter().all(|tag| wanted.contains(tag)) && wanted.iter().all(|tag| found.contains(tag))
 }
 
-/// One instance with its node, among the instances of a service.
+/// The instances of a service, taken in one by one: what Consul tells about each
+/// besides is many times as much.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Instances(pub(super) Vec<Instance>);
+
+impl<'de> Deserialize<'de> for Instances {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(InstancesVisitor)
+    }
+}
+
+struct InstancesVisitor;
+
+impl<'de> Visitor<'de> for InstancesVisitor {
+    type Value = Instances;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of instances")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Instances, A::Error> {
+        let mut instances = Vec::new();
+        while let Some(entry) = entries.next_element::<HealthEntry>()? {
+            if instances.len() == MOST {
+                return Err(A::Error::custom(format!("more than {MOST} instances")));
+            }
+            instances.push(Instance::from(entry));
+        }
+        Ok(Instances(instances))
+    }
+
+    /// What Go makes of a list that was never made.
+    fn visit_unit<E: Error>(self) -> Result<Instances, E> {
+        Ok(Instances(Vec::new()))
+    }
+}
+
+/// One instance with its node.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub(super) struct HealthEntry {
+struct HealthEntry {
     node: HealthNode,
     service: HealthService,
 }
@@ -278,18 +321,36 @@ mod tests {
     fn an_instance_without_an_address_has_that_of_its_node() {
         let entry = |address: &str, port: i64| {
             let json = format!(
-                r#"{{"Node":{{"Node":"n","Address":"192.168.0.1"}},"Service":{{"ID":"db-1","Service":"db","Address":"{address}","Port":{port}}},"Checks":[]}}"#
+                r#"[{{"Node":{{"Node":"n","Address":"192.168.0.1"}},"Service":{{"ID":"db-1","Service":"db","Address":"{address}","Port":{port}}},"Checks":[]}}]"#
             );
-            Instance::from(serde_json::from_str::<HealthEntry>(&json).unwrap())
+            serde_json::from_str::<Instances>(&json).unwrap()
         };
-        let instance = |address: &str, port| Instance {
-            id: "db-1".to_owned(),
-            address: address.to_owned(),
-            port,
+        let instance = |address: &str, port| {
+            Instances(vec![Instance {
+                id: "db-1".to_owned(),
+                address: address.to_owned(),
+                port,
+            }])
         };
         assert_eq!(entry("10.0.0.9", 5432), instance("10.0.0.9", 5432));
         assert_eq!(entry("", 5432), instance("192.168.0.1", 5432));
         assert_eq!(entry("", 99_999), instance("192.168.0.1", 0));
+    }
+
+    #[test]
+    fn no_list_is_an_empty_one_and_a_list_has_a_limit() {
+        let parse = |json: &str| serde_json::from_str::<Instances>(json);
+        for empty in ["[]", "null", " [ ] "] {
+            assert_eq!(parse(empty).unwrap(), Instances(Vec::new()), "{empty}");
+        }
+        let entry = r#"{"Node":{"Address":"a"},"Service":{"ID":"i","Address":"","Port":1}}"#;
+        let list = |count| format!("[{}]", vec![entry; count].join(","));
+        assert_eq!(parse(&list(MOST)).unwrap().0.len(), MOST);
+        let why = parse(&list(MOST + 1)).unwrap_err().to_string();
+        assert!(why.starts_with("more than 10000 instances"), "{why}");
+        for odd in ["{}", "7", "[{}]", r#"[{"Node":{},"Service":{}}]"#] {
+            assert!(parse(odd).is_err(), "{odd}");
+        }
     }
 
     #[test]

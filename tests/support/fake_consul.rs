@@ -31,9 +31,15 @@ pub(crate) enum Mood {
     Nonsense,
     /// Answered with half of the announced body.
     Half,
-    /// Answered with a body that never ends.
+    /// Answered with a list of instances that never ends.
     Endless,
+    /// Answered with a list that never begins.
+    Blank,
 }
+
+/// As little as there can be of an instance.
+const INSTANCE: &str =
+    r#"{"Node":{"Address":"10.0.0.1"},"Service":{"ID":"x","Address":"","Port":1}},"#;
 
 /// A server whose mood can be changed.
 pub(crate) struct Fake {
@@ -161,10 +167,8 @@ impl Session {
                 self.stream.shutdown(Shutdown::Both).unwrap_or_default();
                 false
             }
-            Mood::Endless => {
-                self.flood();
-                false
-            }
+            Mood::Endless => self.flood(INSTANCE),
+            Mood::Blank => self.flood("          "),
         }
     }
 
@@ -201,17 +205,16 @@ impl Session {
         };
     }
 
-    /// Writes instances until nobody takes them any more, but no more than 100 MB.
-    fn flood(&mut self) {
+    /// Writes until nobody takes any more, but no more than 100 MB.
+    fn flood(&mut self, words: &str) -> bool {
         self.say("HTTP/1.1 200 OK\r\nX-Consul-Index: 5\r\nContent-Length: 1000000000\r\n\r\n[");
-        let entry =
-            r#"{"Node":{"Address":"10.0.0.1"},"Service":{"ID":"x","Address":"","Port":1}},"#;
-        let block = entry.repeat(1000);
+        let block = words.repeat(1000);
         let mut written = 0;
         while written < 100_000_000 && self.stream.write_all(block.as_bytes()).is_ok() {
             written += block.len();
         }
         self.endless.send(written).unwrap_or_default();
+        false
     }
 }
 
