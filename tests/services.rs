@@ -81,7 +81,7 @@ fn a_service_follows_the_health_of_its_job_and_leaves_before_it() {
 #[test]
 fn a_job_that_completes_is_withdrawn_before_it_is_terminated() {
     let Some(agent) = Agent::dev() else { return };
-    let script = r#"trap 'echo terminated >>$FACTS; read go <$DIR/gate; exit 0' TERM; echo up >>$FACTS; while :; do sleep 1000 & wait; done"#;
+    let script = r#"trap 'echo terminated >>$FACTS; read go <$DIR/leave; exit 0' TERM; echo up >>$FACTS; while :; do sleep 1000 & wait; done"#;
     let mut supervisor = jobs(&format!(
         r#"{{ name: "slow", exec: ["sh", "-c", {script:?}], port: 1, interfaces: "static:10.1.2.3",
             initial_status: "passing", health: {{ interval: 1, ttl: 60 }} }}"#
@@ -89,13 +89,13 @@ fn a_job_that_completes_is_withdrawn_before_it_is_terminated() {
     .setting(&format!("consul: \"{}\"", agent.http()))
     .setting("stopTimeout: 30")
     .ready();
-    let gate = supervisor.directory().fifo("gate");
+    let leave = supervisor.directory().fifo("leave");
     supervisor.facts.expect(&["up"]);
     agent.wait_for_status("slow", Some("passing"));
     supervisor.signal(libc::SIGTERM);
     supervisor.facts.expect(&["terminated"]);
     assert_eq!(agent.get("/v1/catalog/service/slow"), json!([]));
-    fs::write(gate, "go\n").unwrap();
+    fs::write(leave, "go\n").unwrap();
     assert_eq!(supervisor.wait_exit(), 0);
 }
 

@@ -28,6 +28,7 @@ pub(crate) mod fake_consul;
 pub(crate) mod http;
 pub(crate) mod lines;
 pub(crate) mod namespace;
+pub(crate) mod network;
 pub(crate) mod probe;
 pub(crate) mod processes;
 pub(crate) mod prometheus;
