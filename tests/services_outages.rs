@@ -96,7 +96,9 @@ fn speaking_something_else() {
 #[test]
 fn answering_by_halves() {
     let lines = suffer(Mood::Half);
-    assert_eq!(lines.len(), 1, "{lines:#?}");
+    // The watch, which wants the other half, ends first at shutdown; half an
+    // answer is enough to deregister.
+    assert!((1..=2).contains(&lines.len()), "{lines:#?}");
 }
 
 #[test]

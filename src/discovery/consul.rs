@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::io::{self, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -29,6 +29,9 @@ const CONNECT: Duration = Duration::from_secs(2);
 /// From the beginning to the last byte of the answer, for all that Consul can
 /// answer at once.
 pub(super) const ANSWER: Duration = Duration::from_secs(5);
+
+/// A connection that is cut within this time is worth a second try at once.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// For what is received; the whole head of an answer must fit.
 const INPUT: usize = 8 * 1024;
@@ -222,9 +225,17 @@ impl Client {
     fn exchange<T>(
         &self,
         deadline: Duration,
-        run: impl FnOnce() -> Result<Result<T, Failure>, Error>,
+        run: impl Fn() -> Result<Result<T, Failure>, Error>,
     ) -> Result<T, Failure> {
-        let result = match catch_unwind(AssertUnwindSafe(run)) {
+        let start = Instant::now();
+        let attempt = || catch_unwind(AssertUnwindSafe(&run));
+        let mut ended = attempt();
+        // A connection that was kept may have been closed just now, which says
+        // nothing of Consul. All requests may be sent twice (RFC 9110, 9.2.2).
+        if matches!(&ended, Ok(Err(error)) if was_cut(error)) && start.elapsed() < RETRY {
+            ended = attempt();
+        }
+        let result = match ended {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(Failure::Unreachable(reason(&error, deadline))),
             Err(panic) => Err(Failure::Unreachable(panicked(panic.as_ref()))),
@@ -325,6 +336,13 @@ fn is_unknown(status: u16, text: &str) -> bool {
         "Unknown service",
     ];
     status == 404 || status == 500 && says.iter().any(|says| text.contains(says))
+}
+
+/// Whether the other side has closed the connection under the exchange.
+fn was_cut(error: &Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionReset, UnexpectedEof};
+    matches!(error, Error::Io(cause)
+        if matches!(cause.kind(), BrokenPipe | ConnectionReset | UnexpectedEof))
 }
 
 /// What went wrong, for people.
