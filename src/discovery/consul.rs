@@ -26,9 +26,13 @@ use crate::tls::Tls;
 /// From the name to an open connection, TLS included.
 const CONNECT: Duration = Duration::from_secs(2);
 
-/// From the beginning to the last byte of the answer, for all that Consul can
-/// answer at once.
-pub(super) const ANSWER: Duration = Duration::from_secs(5);
+/// From the beginning to the last byte of the answer, for all that the agent
+/// knows itself.
+const ANSWER: Duration = Duration::from_secs(5);
+
+/// The same for what it must ask its servers: it holds a query for up to 7 s
+/// while they elect a leader (`rpc_hold_timeout`).
+const CATALOG: Duration = Duration::from_secs(10);
 
 /// A connection that is cut within this time is worth a second try at once.
 const RETRY: Duration = Duration::from_secs(1);
@@ -158,7 +162,7 @@ impl Client {
         let (Instances(mut instances), headers) = self.get(
             &health_path(watch, blocking),
             // Consul adds up to a sixteenth to the time it was told to wait.
-            blocking.map_or(ANSWER, |(_, wait)| ANSWER + wait + wait / 16),
+            blocking.map_or(CATALOG, |(_, wait)| CATALOG + wait + wait / 16),
         )?;
         instances.sort_unstable();
         instances.dedup();

@@ -61,6 +61,7 @@ fn losing_the_leader_changes_no_watch_and_no_registration() {
 
     world.withdraw(&app);
     assert_eq!(world.facts.instances(), []);
+    log::wait_for("deregistered service \"elected-host\"", 1);
     let lines = log::about("\"elected-host\"");
     assert_eq!(lines.len(), 2, "registered once, removed once: {lines:#?}");
 }

@@ -118,7 +118,7 @@ fn nonsense_half_an_answer_and_too_much_of_one_change_no_watch() {
         (Mood::Half, "isconnected"),
         (Mood::Endless, "more than 10000 instances"),
         (Mood::Blank, "the answer is larger than 8388608 bytes"),
-        (Mood::Silent, "no answer within 5s"),
+        (Mood::Silent, "no answer within 10s"),
         (Mood::Reset, "onnection reset"),
         (Mood::Garbage, "the answer is not HTTP"),
     ] {
