@@ -104,22 +104,31 @@ impl Client {
     /// Carries out one request for a service; the second value is the reason if
     /// there was no answer.
     pub(super) fn perform(&self, call: &Call) -> (Outcome, Option<String>) {
-        let (op, result) = match call {
-            Call::Register(spec, status) => (ConsulOp::Register, self.register(spec, *status)),
-            Call::Deregister(id) => (ConsulOp::Deregister, self.deregister(id)),
-            Call::Heartbeat(spec) => (ConsulOp::Heartbeat, self.heartbeat(spec)),
-            Call::Verify(spec) => (ConsulOp::Verify, self.verify(spec)),
+        let result = match call {
+            Call::Register(spec, status) => self.register(spec, *status),
+            Call::Deregister(id) => self.deregister(id),
+            Call::Heartbeat(spec) => self.heartbeat(spec),
+            Call::Verify(spec) => self.verify(spec),
         };
-        let (outcome, why) = match result {
+        match result {
             Ok(outcome) => (outcome, None),
             Err(Failure::Refused(status, text)) if is_unknown(status, &text) => {
                 (Outcome::Unknown, None)
             }
             Err(Failure::Refused(status, text)) => (Outcome::Refused(status, text), None),
             Err(Failure::Unreachable(why)) => (Outcome::Unreachable, Some(why)),
+        }
+    }
+
+    /// A request for a service has ended so, and not because it was interrupted.
+    pub(super) fn was_performed(&self, call: &Call, outcome: &Outcome) {
+        let op = match call {
+            Call::Register(..) => ConsulOp::Register,
+            Call::Deregister(_) => ConsulOp::Deregister,
+            Call::Heartbeat(_) => ConsulOp::Heartbeat,
+            Call::Verify(_) => ConsulOp::Verify,
         };
-        self.requests.answered(op, succeeded(op, &outcome));
-        (outcome, why)
+        self.requests.answered(op, succeeded(op, outcome));
     }
 
     fn register(&self, spec: &ServiceSpec, status: InitialStatus) -> Result<Outcome, Failure> {

@@ -107,6 +107,7 @@ impl Services {
         if self.is_stopped.load(Ordering::Acquire) {
             return false;
         }
+        self.client.was_performed(call, &outcome);
         match &why {
             Some(why) => self.party.failed(why),
             None => self.party.works(),

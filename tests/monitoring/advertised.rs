@@ -36,7 +36,7 @@ fn own_id() -> String {
 
 #[test]
 fn the_originals_integration_test() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let address = somewhere();
     let mut supervisor = app_and_sensor(address, &agent);
     supervisor.facts.expect(&["pushed"; 3]);
@@ -112,7 +112,7 @@ fn a_move_is_told_to_consul_without_a_moment_in_which_it_is_not_there() {
 
 #[test]
 fn a_heartbeat_every_5_seconds_keeps_it_passing_and_its_ttl_is_15_seconds() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let address = somewhere();
     let supervisor = jobs(r#"{ name: "app", exec: ["sleep", "1000"] }"#)
         .setting(&format!("consul: '{}'", agent.http()))
@@ -149,7 +149,7 @@ fn requests(scrape: &Scrape, result: &str) -> Vec<f64> {
 
 #[test]
 fn requests_to_consul_are_counted_as_consul_counts_them() {
-    let Some(mut agent) = Agent::start() else {
+    let Some(mut agent) = Agent::dev() else {
         return;
     };
     let address = somewhere();
