@@ -95,7 +95,7 @@ fn the_originals_integration_test() {
 
 #[test]
 fn a_move_is_told_to_consul_without_a_moment_in_which_it_is_not_there() {
-    let Some(agent) = Agent::start() else { return };
+    let Some(agent) = Agent::dev() else { return };
     let (old, new) = (somewhere(), somewhere());
     let mut supervisor = app_and_sensor(old, &agent);
     agent.wait_for_status("containerpilot", Some("passing"));
