@@ -71,10 +71,23 @@ impl fmt::Display for Error {
             ),
             Self::Directory(path, error) => write!(
                 f,
-                "cannot create the control socket's directory {path:?}: {error}"
+                "cannot create the control socket's directory {path:?}: {error}{}",
+                way_out(error)
             ),
-            Self::Io(path, error) => write!(f, "cannot listen on {path:?}: {error}"),
+            Self::Io(path, error) => {
+                write!(f, "cannot listen on {path:?}: {error}{}", way_out(error))
+            }
         }
+    }
+}
+
+/// What helps on a read-only root, and a user who is not root.
+fn way_out(error: &io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied => {
+            "; set control.socket to a path where this user can write"
+        }
+        _ => "",
     }
 }
 
