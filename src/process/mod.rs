@@ -9,6 +9,7 @@ pub mod children;
 pub mod descriptors;
 pub mod output;
 mod program;
+mod stack;
 
 use std::fs::File;
 use std::io::{self, PipeReader};
@@ -36,8 +37,10 @@ pub fn start(spawn: Box<Spawn>, inbox: &Sender<Message>, log: &Log) {
         .name("exec".to_owned())
         .stack_size(STACK);
     let started = worker.spawn(move || {
-        if let Ok(report) = handed.recv() {
-            work(&spawn, report, &source);
+        let report = handed.recv();
+        drop(handed);
+        if let Ok(report) = report {
+            work(spawn, report, &source);
         }
     });
     match started {
@@ -49,12 +52,17 @@ pub fn start(spawn: Box<Spawn>, inbox: &Sender<Message>, log: &Log) {
     }
 }
 
-fn work(spawn: &Spawn, report: Report, source: &Source) {
-    match execute(spawn) {
+fn work(spawn: Box<Spawn>, report: Report, source: &Source) {
+    match execute(&spawn) {
         Ok((pid, None)) => report.did_start(pid),
         Ok((pid, Some(output))) => {
             report.did_start(pid);
-            output::pump(output, &spawn.label, pid, source);
+            // A pump may live for months, and there may be thousands: it keeps
+            // nothing of what only the start needed.
+            let label = spawn.label.clone();
+            drop(spawn);
+            stack::release();
+            output::pump(output, &label, pid, source);
         }
         Err(error) => report.did_fail_to_start(error),
     }
