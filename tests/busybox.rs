@@ -32,9 +32,23 @@ struct Image {
 }
 
 impl Image {
-    /// One with this configuration; `None` if this machine cannot run it.
+    /// One of busybox with this configuration; `None` if this machine cannot run it.
     fn new(configuration: &str) -> Option<Self> {
-        let (binary, busybox) = (static_binary()?, static_busybox()?);
+        let busybox = static_busybox()?;
+        let image = Self::from_scratch(configuration)?;
+        let bin = image.root.join("bin");
+        fs::copy(&busybox, bin.join("busybox")).unwrap();
+        for applet in run(command(busybox).arg("--list")).success() {
+            if applet != "busybox" {
+                symlink("busybox", bin.join(applet)).unwrap();
+            }
+        }
+        Some(image)
+    }
+
+    /// One of nothing but the binary and this configuration.
+    fn from_scratch(configuration: &str) -> Option<Self> {
+        let binary = static_binary()?;
         if !namespace::available() {
             return None;
         }
@@ -43,12 +57,6 @@ impl Image {
             fs::create_dir(root.join(directory)).unwrap();
         }
         fs::copy(binary, root.join("bin/containerpilot")).unwrap();
-        fs::copy(&busybox, root.join("bin/busybox")).unwrap();
-        for applet in run(command(busybox).arg("--list")).success() {
-            if applet != "busybox" {
-                symlink("busybox", root.join("bin").join(applet)).unwrap();
-            }
-        }
         root.write("etc/containerpilot.json5", configuration);
         Some(Self { root })
     }
@@ -192,6 +200,14 @@ const PING: &str = r#"jobs: [
 /// The files of the image cannot be changed; what is mounted before on `$0/…` can.
 const READ_ONLY: &str = "mount -o remount,ro,bind \"$0\"";
 const OF_ITS_OWN: &str = "mount --bind \"$0\" \"$0\"; cd \"$0\"";
+
+#[test]
+fn an_image_needs_nothing_else() {
+    if let Some(image) = Image::from_scratch(&format!("{{ {PING} }}")) {
+        let outcome = image.run("", "");
+        assert_eq!((outcome.code, said(&outcome)), (0, vec!["ok"]), "{outcome}");
+    }
+}
 
 #[test]
 fn a_missing_var_run_is_made() {

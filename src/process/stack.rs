@@ -49,6 +49,8 @@ fn lowest() -> Option<*mut libc::c_void> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::release;
 
     /// Touches a good part of a small stack.
