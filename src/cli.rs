@@ -13,6 +13,8 @@ use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+pub use crate::control::api::Reload;
+
 use arguments::{Normal, normalise};
 use flags::{FLAGS, Flag, Role, Takes};
 
@@ -36,6 +38,20 @@ pub enum Invocation {
         /// `-out`, if it is not `-`.
         out: Option<PathBuf>,
     },
+    /// To look for what is wrong with a configuration file.
+    Check {
+        /// `-config`
+        config: Option<PathBuf>,
+        /// `-json`
+        json: bool,
+    },
+    /// To draw a configuration file.
+    Graph {
+        /// `-config`
+        config: Option<PathBuf>,
+    },
+    /// To tell what a configuration file may say.
+    Schema,
     /// To tell its version.
     Version,
     /// To tell its flags.
@@ -66,7 +82,7 @@ pub enum Task {
     /// `-ping`
     Ping,
     /// `-reload`
-    Reload,
+    Reload(Reload),
     /// `-maintenance enable` (`true`) or `disable`.
     Maintenance(bool),
     /// `-putenv`: set each variable, or clear it where there is no value.
@@ -89,8 +105,8 @@ impl std::error::Error for UsageError {}
 
 /// Reads the arguments, without the program's name.
 ///
-/// `-help`, `-version` and `-template` win over everything else, in this order.
-/// Otherwise all subcommands that were given are carried out.
+/// `-help`, `-version` and what else needs no supervisor win over everything
+/// else. Otherwise all subcommands that were given are carried out.
 ///
 /// # Errors
 /// A flag that does not exist, a value that is missing or wrong, and arguments
@@ -105,13 +121,13 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let config = given.path("--config")?;
     let out = given.path("--out")?.filter(|path| path.as_os_str() != "-");
     let socket = given.path("--socket")?;
-    let is_template = given.0.contains("--template");
     let tasks = given.tasks(&order)?;
     if given.0.contains("--version") {
         return Ok(Invocation::Version);
     }
-    if is_template {
-        return refuse_rest(&rest).map(|()| Invocation::Template { config, out });
+    refuse_loose(&order)?;
+    if let Some(invocation) = given.instead(config.clone(), out.clone()) {
+        return refuse_rest(&rest).map(|()| invocation);
     }
     if out.is_some() {
         return Err(UsageError("-out is of use with -template only".to_owned()));
@@ -133,6 +149,24 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
         config,
         ignored: rest,
     })
+}
+
+/// Flags that say how another one is to be carried out mean nothing without it.
+fn refuse_loose(tokens: &[OsString]) -> Result<(), UsageError> {
+    for flag in FLAGS {
+        let Role::With(other) = flag.role else {
+            continue;
+        };
+        let given = |name: &str| {
+            let mut tokens = tokens.iter().map(|token| token.as_bytes());
+            tokens.any(|token| token.strip_prefix(b"-") == Some(name.as_bytes()))
+        };
+        if given(flag.name()) && !given(other) {
+            let name = flag.name();
+            return Err(UsageError(format!("{name} is of use with {other} only")));
+        }
+    }
+    Ok(())
 }
 
 /// Arguments behind the flags have no meaning for a subcommand, and most likely
@@ -165,6 +199,22 @@ impl Given {
         Ok(last.filter(|path| !path.as_os_str().is_empty()))
     }
 
+    /// What is asked for that needs no supervisor.
+    fn instead(&mut self, config: Option<PathBuf>, out: Option<PathBuf>) -> Option<Invocation> {
+        let json = self.0.contains("--json");
+        if self.0.contains("--template") {
+            Some(Invocation::Template { config, out })
+        } else if self.0.contains("--check") {
+            Some(Invocation::Check { config, json })
+        } else if self.0.contains("--graph") {
+            Some(Invocation::Graph { config })
+        } else if self.0.contains("--schema") {
+            Some(Invocation::Schema)
+        } else {
+            None
+        }
+    }
+
     /// The subcommands in the order of `tokens`.
     fn tasks(&mut self, tokens: &[OsString]) -> Result<Vec<Subcommand>, UsageError> {
         let mut found = Vec::new();
@@ -173,7 +223,11 @@ impl Given {
             let Some(position) = tokens.iter().position(|token| token == flag.key) else {
                 continue;
             };
-            let task = make(&self.texts(flag)?).map_err(|cause| invalid(flag, &cause))?;
+            let mut task = make(&self.texts(flag)?).map_err(|cause| invalid(flag, &cause))?;
+            if let Task::Reload(how) = &mut task {
+                how.verbose = self.0.contains("--v");
+                how.dry_run = self.0.contains("--dry-run");
+            }
             let flag = flag.name();
             found.push((position, Subcommand { flag, task }));
         }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use crate::control::api::{self, Endpoint};
+use crate::control::api::{self, Endpoint, Reload};
 use crate::unix_socket;
 
 /// The largest answer that is read, head included.
@@ -126,9 +126,16 @@ pub fn ping(socket: &Path) -> Result<String, Error> {
     call(socket, &api::PING, "")
 }
 
-/// `-reload`: returns when the new configuration has been accepted.
-pub fn reload(socket: &Path) -> Result<(), Error> {
-    call(socket, &api::RELOAD, "").map(drop)
+/// `-reload`: returns when the new configuration has been accepted, with the
+/// plan if one is wanted.
+pub fn reload(socket: &Path, how: Reload) -> Result<String, Error> {
+    let query = match how {
+        Reload { dry_run: true, .. } => "?dry-run",
+        Reload { verbose: true, .. } => "?verbose",
+        Reload { .. } => "",
+    };
+    let deadline = api::RELOAD.deadline;
+    call_within(socket, &api::RELOAD, query, "", deadline)
 }
 
 /// `-maintenance enable` and `disable`: the supervisor's answer, a JSON object
@@ -172,17 +179,18 @@ fn json(pairs: impl Iterator<Item = (String, Value)>) -> String {
 
 /// Asks one endpoint; its answer's body, if the status is 2xx.
 fn call(socket: &Path, endpoint: &Endpoint, body: &str) -> Result<String, Error> {
-    call_within(socket, endpoint, body, endpoint.deadline)
+    call_within(socket, endpoint, "", body, endpoint.deadline)
 }
 
 fn call_within(
     socket: &Path,
     endpoint: &Endpoint,
+    query: &str,
     body: &str,
     allowed: Duration,
 ) -> Result<String, Error> {
     let request = format!(
-        "{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "{} {}{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         endpoint.method,
         endpoint.path,
         body.len(),

@@ -114,6 +114,13 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Template { config, out }) => {
             subcommand::template(config, out.as_deref()).map_err(|error| named(&error))
         }
+        Ok(Invocation::Check { config, json }) => subcommand::check(config, json)
+            .map(|is_good| code = u8::from(!is_good))
+            .map_err(|error| named(&error)),
+        Ok(Invocation::Graph { config }) => {
+            subcommand::graph(config).map_err(|error| named(&error))
+        }
+        Ok(Invocation::Schema) => subcommand::print(&config::schema::json()),
         Ok(Invocation::Client {
             config,
             socket,

@@ -181,7 +181,7 @@ impl MainLoop {
                     }
                 }
                 Action::TakeOver => self.take_over(),
-                Action::LoadConfig(environment) => self.load_config(environment),
+                Action::LoadConfig(environment, dry_run) => self.load_config(environment, dry_run),
             }
         }
     }
@@ -198,22 +198,27 @@ impl MainLoop {
         }
     }
 
-    /// Prepares to run the file as it is now, on a thread of its own.
-    fn load_config(&mut self, environment: Arc<Environment>) {
+    /// Prepares to run the file as it is now, on a thread of its own; in a dry run
+    /// only reads it.
+    fn load_config(&mut self, environment: Arc<Environment>, dry_run: bool) {
         let (ready, prepared) = bounded(1);
         self.prepared = Some(prepared);
         let (path, log) = (self.path.clone(), self.log.clone());
         let (current, common) = (self.current.clone(), self.common.clone());
         let work = move || {
             let prepare = || {
-                load(&path, &environment)
-                    .and_then(|config| open(config, &current, &common, &log))
-                    .map_err(|error| error.to_string())
+                let config = load(&path, &environment)?;
+                match dry_run {
+                    true => Ok(Prepared::nothing_for(config)),
+                    false => open(config, &current, &common, &log),
+                }
             };
             // Whoever asked for the reload must get an answer.
-            let prepared = panic::catch_unwind(AssertUnwindSafe(prepare)).unwrap_or_else(|_| {
-                Err("internal error: reading the configuration panicked".to_owned())
-            });
+            let prepared = panic::catch_unwind(AssertUnwindSafe(prepare));
+            let prepared = match prepared {
+                Ok(prepared) => prepared.map_err(|error| error.to_string()),
+                Err(_) => Err("internal error: reading the configuration panicked".to_owned()),
+            };
             let config = prepared.map(|prepared| {
                 let config = prepared.config.clone();
                 // The loop keeps the other end until the next reload.

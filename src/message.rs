@@ -251,9 +251,9 @@ pub enum Action {
     Reply(ReplyTo, Reply),
     /// Answer a question of telemetry's.
     Answer(AnswerTo, Answer),
-    /// Read the configuration again with this environment;
-    /// [`Message::ConfigLoaded`] answers.
-    LoadConfig(Arc<Environment>),
+    /// Read the configuration again with this environment, and open what it needs
+    /// unless that is all (a dry run); [`Message::ConfigLoaded`] answers.
+    LoadConfig(Arc<Environment>, bool),
     /// The configuration that was loaded last is accepted: what was made ready
     /// for it takes the place of what is there.
     TakeOver,

@@ -37,6 +37,18 @@ pub struct Prepared {
     pub discovery: Option<Option<Discovery>>,
 }
 
+impl Prepared {
+    /// A configuration for which nothing was opened.
+    pub fn nothing_for(config: Box<Config>) -> Self {
+        Self {
+            config,
+            control: None,
+            telemetry: None,
+            discovery: None,
+        }
+    }
+}
+
 /// What is open already.
 #[derive(Clone, Debug, Default)]
 pub struct Current {

@@ -12,8 +12,8 @@ use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli::{Subcommand, Task};
-use crate::client;
-use crate::config;
+use crate::client::{self, Cause};
+use crate::config::{self, Host};
 use crate::environment::Environment;
 
 /// The variable with the path of the configuration file.
@@ -47,6 +47,40 @@ pub fn template(config: Option<PathBuf>, out: Option<&Path>) -> Result<(), Strin
     }
 }
 
+/// Looks at the configuration file and prints everything that is wrong or odd
+/// with it, for programs if `json`. Returns whether it is good.
+///
+/// # Errors
+/// If there is nothing to look at.
+pub fn check(config: Option<PathBuf>, json: bool) -> Result<bool, String> {
+    let path = config_path(config)?;
+    let host = this_host()?;
+    let checked = config::check::check(&path, &Environment::inherited(), &host);
+    let text = if json {
+        checked.json(&path)
+    } else {
+        checked.report()
+    };
+    print(&text).map(|()| checked.is_good())
+}
+
+/// Prints the jobs of the configuration file and what starts them as a graph.
+///
+/// # Errors
+/// Everything that is wrong with the file.
+pub fn graph(config: Option<PathBuf>) -> Result<(), String> {
+    let path = config_path(config)?;
+    let config = config::load(&path, &Environment::inherited(), &this_host()?);
+    print(&config::graph::dot(
+        &config.map_err(|errors| errors.to_string())?,
+    ))
+}
+
+fn this_host() -> Result<Host, String> {
+    Host::current()
+        .map_err(|error| format!("cannot find out the name and addresses of this host: {error}"))
+}
+
 /// Asks the supervisor at a socket for one thing after the other, until all is
 /// done or one of them fails.
 ///
@@ -61,17 +95,32 @@ pub fn ask(
     let first = subcommands.first().map_or("", |subcommand| subcommand.flag);
     let socket = find_socket(socket, config).map_err(|error| named(first, &error))?;
     for Subcommand { flag, task } in subcommands {
-        let answer = perform(task, &socket).map_err(|error| named(flag, &error.to_string()))?;
+        let answer = perform(task, &socket).map_err(|error| named(flag, &explain(task, &error)))?;
         print(&answer)?;
     }
     Ok(())
+}
+
+/// Why a task was not done, in one line; what is wrong with a configuration has
+/// lines of its own.
+fn explain(task: &Task, error: &client::Error) -> String {
+    match (task, &error.cause) {
+        (Task::Reload(_), Cause::Status { status, message }) if message.contains('\n') => {
+            let socket = &error.socket;
+            format!("the supervisor at {socket:?} answered {status}:\n{message}")
+        }
+        _ => error.to_string(),
+    }
 }
 
 /// What to print when a task is done.
 fn perform(task: &Task, socket: &Path) -> Result<String, client::Error> {
     match task {
         Task::Ping => return client::ping(socket).map(|answer| answer + "\n"),
-        Task::Reload => client::reload(socket)?,
+        Task::Reload(how) => {
+            let plan = client::reload(socket, *how)?;
+            return Ok(if plan.is_empty() { plan } else { plan + "\n" });
+        }
         Task::Maintenance(enable) => {
             client::maintenance(socket, *enable)?;
         }

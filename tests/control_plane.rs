@@ -12,7 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use containerpilot::client;
-use containerpilot::control::api::Request;
+use containerpilot::control::api::{Reload, Request};
 use containerpilot::control::server::Control;
 use control_plane::{PATIENCE, Plane};
 
@@ -270,7 +270,7 @@ fn the_subcommands_client_and_the_server_understand_each_other() {
         text.replace(&format!("{:?}", plane.socket), "PATH")
     };
     assert_eq!(
-        error(client::reload(&plane.socket)),
+        error(client::reload(&plane.socket, Reload::default()).map(drop)),
         "the supervisor at PATH answered 422: jobs[0]: bad; jobs[1]: worse"
     );
     assert_eq!(

@@ -220,6 +220,16 @@ fn the_page_on_the_control_plane_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_checking_shows_what_is_printed() {
+    Reader::new().read(&page("docs/check.md"));
+}
+
+#[test]
+fn the_page_on_reloading_shows_what_is_printed() {
+    Reader::new().read(&page("docs/reload.md"));
+}
+
+#[test]
 fn the_quickstart_needs_nothing_but_busybox() {
     let mut reader = Reader::new();
     let busybox = reader.directory.join("busybox");

@@ -3,7 +3,7 @@
 //! The one table behind the parser, `-help` and the manual. A further
 //! subcommand is one more row, and one more [`Task`] for it to make.
 
-use super::Task;
+use super::{Reload, Task};
 
 /// One flag.
 #[derive(Debug)]
@@ -37,6 +37,8 @@ pub(super) enum Role {
     Path,
     /// Does something that needs no running supervisor.
     Instead,
+    /// Says how another flag, of this name, is to be carried out.
+    With(&'static str),
     /// Asks a running supervisor for what the values say; the error says what
     /// is wrong with one of them.
     Ask(fn(&[String]) -> Result<Task, String>),
@@ -57,10 +59,37 @@ impl Flag {
 /// Every flag but `-help` and `-h`, in the order of the alphabet.
 pub(super) const FLAGS: &[Flag] = &[
     Flag {
+        key: "--check",
+        takes: Takes::Nothing,
+        role: Role::Instead,
+        help: &[
+            "Look for everything that is wrong or odd in the configuration file and quit.",
+            "Exits with 1 if the file must not be used.",
+        ],
+    },
+    Flag {
         key: "--config",
         takes: Takes::Value("string"),
         role: Role::Path,
         help: &["File path to JSON5 configuration file. Defaults to CONTAINERPILOT env var."],
+    },
+    Flag {
+        key: "--dry-run",
+        takes: Takes::Nothing,
+        role: Role::With("-reload"),
+        help: &["With '-reload': say what it would do, and change nothing."],
+    },
+    Flag {
+        key: "--graph",
+        takes: Takes::Nothing,
+        role: Role::Instead,
+        help: &["Print the jobs and their events as a graph, in Graphviz's DOT, and quit."],
+    },
+    Flag {
+        key: "--json",
+        takes: Takes::Nothing,
+        role: Role::With("-check"),
+        help: &["With '-check': print the findings as JSON."],
     },
     Flag {
         key: "--maintenance",
@@ -107,8 +136,14 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         key: "--reload",
         takes: Takes::Nothing,
-        role: Role::Ask(|_| Ok(Task::Reload)),
+        role: Role::Ask(|_| Ok(Task::Reload(Reload::default()))),
         help: &["Reload a ContainerPilot process through its control socket."],
+    },
+    Flag {
+        key: "--schema",
+        takes: Takes::Nothing,
+        role: Role::Instead,
+        help: &["Print the JSON Schema of the configuration file and quit."],
     },
     Flag {
         key: "--socket",
@@ -124,6 +159,12 @@ pub(super) const FLAGS: &[Flag] = &[
         takes: Takes::Nothing,
         role: Role::Instead,
         help: &["Render template and quit."],
+    },
+    Flag {
+        key: "--v",
+        takes: Takes::Nothing,
+        role: Role::With("-reload"),
+        help: &["With '-reload': say what it does."],
     },
     Flag {
         key: "--version",

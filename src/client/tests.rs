@@ -57,11 +57,21 @@ fn complete(request: &[u8]) -> bool {
 fn each_subcommand_sends_one_plain_request() {
     let dir = Scratch::new("requests");
     type Act = fn(&Path);
-    let ask: [(&str, &str, Act); 6] = [
+    let ask: [(&str, &str, Act); 8] = [
         ("GET /v3/ping", "", |socket| {
             assert_eq!(ping(socket).unwrap(), "ok");
         }),
-        ("POST /v3/reload", "", |socket| reload(socket).unwrap()),
+        ("POST /v3/reload", "", |socket| {
+            assert_eq!(reload(socket, Reload::default()).unwrap(), "ok");
+        }),
+        ("POST /v3/reload?verbose", "", |socket| {
+            let (verbose, dry_run) = (true, false);
+            assert_eq!(reload(socket, Reload { verbose, dry_run }).unwrap(), "ok");
+        }),
+        ("POST /v3/reload?dry-run", "", |socket| {
+            let (verbose, dry_run) = (true, true);
+            assert_eq!(reload(socket, Reload { verbose, dry_run }).unwrap(), "ok");
+        }),
         ("POST /v3/maintenance/enable", "", |socket| {
             assert_eq!(maintenance(socket, true).unwrap(), "ok");
         }),
@@ -314,7 +324,14 @@ fn the_deadline_is_total_even_if_the_answer_drips() {
         }
     });
     let started = Instant::now();
-    let error = call_within(&dir.socket(), &api::PING, "", Duration::from_millis(200)).unwrap_err();
+    let error = call_within(
+        &dir.socket(),
+        &api::PING,
+        "",
+        "",
+        Duration::from_millis(200),
+    )
+    .unwrap_err();
     let took = started.elapsed();
     assert!(matches!(error.cause, Cause::TimedOut(_)), "{error}");
     assert!(

@@ -44,7 +44,7 @@ impl Exec {
 }
 
 impl Decode for Exec {
-    const SHAPE: Shape = Shape::Texts;
+    const SHAPE: Shape = Shape::Command;
 
     fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
         if matches!(value, Value::Object(_)) {

@@ -100,7 +100,7 @@ impl Decode for Restarts {
 pub(crate) struct Name(String);
 
 impl Decode for Name {
-    const SHAPE: Shape = Shape::Text;
+    const SHAPE: Shape = Shape::Name;
 
     fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
         if value.is_empty_text() {

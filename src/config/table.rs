@@ -35,6 +35,10 @@ pub struct Key {
 pub enum Shape {
     /// A string.
     Text,
+    /// A string with characters.
+    Name,
+    /// A list of strings, or one string that is split; the first names a program.
+    Command,
     /// `true` or `false`.
     Bool,
     /// An integer from `min` to `max`.
@@ -67,7 +71,7 @@ impl fmt::Display for Shape {
     /// As the manual has it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Text => f.write_str("string"),
+            Self::Text | Self::Name => f.write_str("string"),
             Self::Bool => f.write_str("bool"),
             Self::Integer { min, max: i64::MAX } => write!(f, "integer ≥ {min}"),
             Self::Integer { min, max } => write!(f, "integer, {min} to {max}"),
@@ -81,7 +85,7 @@ impl fmt::Display for Shape {
                 f.write_str(&words.join(", "))
             }
             Self::Vocabulary(name, _) => f.write_str(name),
-            Self::Texts => f.write_str("string or list of strings"),
+            Self::Texts | Self::Command => f.write_str("string or list of strings"),
             Self::Object(_) => f.write_str("object"),
             Self::Objects(_) => f.write_str("list of objects"),
             Self::Either(shapes) => {
@@ -154,6 +158,8 @@ impl Shape {
             }
             Self::Either(shapes) => shapes.iter().for_each(|shape| shape.collect(tables)),
             Self::Text
+            | Self::Name
+            | Self::Command
             | Self::Bool
             | Self::Integer { .. }
             | Self::Duration { .. }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::body;
+use super::{body, query};
 
 /// What a client asks of the supervisor, completely validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,9 +18,18 @@ pub enum Request {
     /// `POST /v3/metric`: push each value to the metric of that exported name.
     PutMetric(Vec<(String, f64)>),
     /// `POST /v3/reload`
-    Reload,
+    Reload(Reload),
     /// `POST /v3/maintenance/enable` (`true`) and `/disable` (`false`).
     Maintenance(bool),
+}
+
+/// What is wanted of a reload.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reload {
+    /// To be told the plan: what is kept and what is changed (`?verbose`).
+    pub verbose: bool,
+    /// Nothing but the plan: nothing is changed (`?dry-run`).
+    pub dry_run: bool,
 }
 
 /// What the supervisor answers.
@@ -32,6 +41,8 @@ pub enum Reply {
     Pong,
     /// 200 with `{"updated": …}`.
     Updated(bool),
+    /// 200 with what a reload does, one item a line.
+    Plan(String),
     /// The request was understood but not carried out; nothing has changed.
     Refused {
         /// The HTTP status, 4xx or 5xx.
@@ -41,8 +52,9 @@ pub enum Reply {
     },
 }
 
-/// Turns the body of a request into what is asked, or into the refusal.
-pub type Parse = fn(&[u8]) -> Result<Request, Reply>;
+/// Turns the query and the body of a request into what is asked, or into the
+/// refusal.
+pub type Parse = fn(&str, &[u8]) -> Result<Request, Reply>;
 
 /// One thing that the control plane can be asked.
 #[derive(Debug)]
@@ -58,7 +70,7 @@ pub struct Endpoint {
     /// How long a client waits for the answer, from before it connects; the
     /// server gives up [`SERVER_MARGIN`] earlier, so that it can say so.
     pub deadline: Duration,
-    /// What a body means.
+    /// What a query and a body mean.
     pub parse: Parse,
 }
 
@@ -75,7 +87,7 @@ pub static PING: Endpoint = Endpoint {
     alias: None,
     summary: "answers ok if the supervisor is up",
     deadline: SHORT,
-    parse: |_body| Ok(Request::Ping),
+    parse: |_query, _body| Ok(Request::Ping),
 };
 
 /// `POST /v3/env`
@@ -85,7 +97,7 @@ pub static ENV: Endpoint = Endpoint {
     alias: Some("/v3/environ"),
     summary: "sets or unsets environment variables of all processes started from now on",
     deadline: SHORT,
-    parse: body::put_env,
+    parse: |_query, body| body::put_env(body),
 };
 
 /// `POST /v3/metric`
@@ -95,7 +107,7 @@ pub static METRIC: Endpoint = Endpoint {
     alias: None,
     summary: "pushes values to the metrics of the configuration",
     deadline: SHORT,
-    parse: body::put_metric,
+    parse: |_query, body| body::put_metric(body),
 };
 
 /// `POST /v3/reload`
@@ -105,7 +117,7 @@ pub static RELOAD: Endpoint = Endpoint {
     alias: None,
     summary: "reads the configuration again; answers when it has been accepted or refused",
     deadline: RELOAD_DEADLINE,
-    parse: |_body| Ok(Request::Reload),
+    parse: |query, _body| query::reload(query),
 };
 
 /// `POST /v3/maintenance/enable`
@@ -115,7 +127,7 @@ pub static MAINTENANCE_ENABLE: Endpoint = Endpoint {
     alias: None,
     summary: "enters maintenance mode; answers whether that changed anything",
     deadline: SHORT,
-    parse: |_body| Ok(Request::Maintenance(true)),
+    parse: |_query, _body| Ok(Request::Maintenance(true)),
 };
 
 /// `POST /v3/maintenance/disable`
@@ -125,7 +137,7 @@ pub static MAINTENANCE_DISABLE: Endpoint = Endpoint {
     alias: None,
     summary: "leaves maintenance mode; answers whether that changed anything",
     deadline: SHORT,
-    parse: |_body| Ok(Request::Maintenance(false)),
+    parse: |_query, _body| Ok(Request::Maintenance(false)),
 };
 
 /// Every endpoint, in the order of the manual.
@@ -176,12 +188,12 @@ mod tests {
     fn endpoints_without_a_body_ignore_what_is_sent() {
         for (endpoint, request) in [
             (&PING, Request::Ping),
-            (&RELOAD, Request::Reload),
+            (&RELOAD, Request::Reload(Reload::default())),
             (&MAINTENANCE_ENABLE, Request::Maintenance(true)),
             (&MAINTENANCE_DISABLE, Request::Maintenance(false)),
         ] {
             for body in [&b""[..], b"{}", b"\xff"] {
-                assert_eq!((endpoint.parse)(body), Ok(request.clone()));
+                assert_eq!((endpoint.parse)("", body), Ok(request.clone()));
             }
         }
     }

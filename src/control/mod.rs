@@ -2,6 +2,7 @@
 
 pub mod api;
 mod body;
+mod query;
 pub mod server;
 mod socket;
 

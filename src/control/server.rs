@@ -129,7 +129,7 @@ impl Endpoints {
             let message = format!("{} is asked with {allowed}", endpoint.path);
             return Response::text(405, &message).with_header("Allow", allowed);
         }
-        match (endpoint.parse)(&request.body) {
+        match (endpoint.parse)(&request.query, &request.body) {
             Ok(asked) => respond(self.ask(asked, endpoint.deadline.saturating_sub(SERVER_MARGIN))),
             Err(refusal) => respond(refusal),
         }
@@ -180,6 +180,7 @@ fn respond(reply: Reply) -> Response {
             let body = format!("{{\n  \"updated\": {updated}\n}}");
             Response::with_body(200, "application/json", body.into_bytes())
         }
+        Reply::Plan(text) => Response::text(200, text.trim_end()),
         Reply::Refused { status, message } => Response::text(status, &message),
     }
 }

@@ -12,6 +12,7 @@
 //! `handle` never fails: a failure is an input that changes state. A message
 //! about an execution that is over is recognised by its id and dropped.
 
+mod differences;
 mod effects;
 mod health;
 mod index;

@@ -1,12 +1,17 @@
-//! What a reload does with each job: a pure comparison of two configurations
+//! What a reload does, item by item: a pure comparison of two configurations
 //! (SPEC §14).
+//!
+//! The steps of the jobs are carried out as they stand here. All the rest is
+//! only told: it follows from comparing the settings as wholes.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::JobId;
-use crate::config::JobSpec;
+use super::differences::{self, Keys};
+use crate::config::{Config, JobSpec, WatchSpec};
 
 /// What a reload does with one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,32 +29,73 @@ pub(super) enum Change {
 }
 
 /// One job of a plan.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Step {
     /// What is done.
     pub(super) change: Change,
     /// The job, as the new configuration has it; as the old one has it if it is
     /// to stop.
     pub(super) spec: JobSpec,
+    /// What is told of it.
+    pub(super) item: Item,
 }
 
-impl fmt::Display for Step {
+/// What is told of one part of a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Item {
+    verb: &'static str,
+    what: String,
+}
+
+impl Item {
+    fn new(verb: &'static str, what: impl Into<String>) -> Self {
+        let what = what.into();
+        Self { verb, what }
+    }
+
+    /// Whether anything is done.
+    pub(super) fn is_change(&self) -> bool {
+        self.verb != KEEP
+    }
+}
+
+const KEEP: &str = "keep";
+
+impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verb = match self.change {
-            Change::Keep(_) => "keep",
-            Change::Update(_) => "update",
-            Change::Replace(_) => "replace",
-            Change::Start => "start",
-            Change::Stop(_) => "stop",
-        };
-        write!(f, "{verb} {}", self.spec.name)
+        write!(f, "{} {}", self.verb, self.what)
+    }
+}
+
+/// What a reload does.
+#[derive(Debug)]
+pub(super) struct Plan {
+    /// The jobs: first those that stop, then those of the new file in its order.
+    pub(super) steps: Vec<Step>,
+    /// Everything else.
+    pub(super) settings: Vec<Item>,
+    /// `CONTAINERPILOT_{JOB}_IP` of the new configuration.
+    pub(super) ips: Vec<(String, IpAddr)>,
+}
+
+impl Plan {
+    /// One item a line.
+    pub(super) fn text(&self) -> String {
+        let items = self.items().map(|item| format!("{item}\n"));
+        items.collect()
+    }
+
+    /// Everything that there is to tell.
+    pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
+        let jobs = self.steps.iter().map(|step| &step.item);
+        jobs.chain(&self.settings)
     }
 }
 
 /// From the jobs that are there to those that are wanted. Jobs are the same by
 /// their name; several of one name are paired in their order. What stops comes
 /// first.
-pub(super) fn plan<'a>(
+pub(super) fn of_jobs<'a>(
     current: impl Iterator<Item = (JobId, &'a JobSpec)>,
     wanted: Vec<JobSpec>,
 ) -> Vec<Step> {
@@ -63,26 +109,147 @@ pub(super) fn plan<'a>(
     let mut steps = Vec::with_capacity(wanted.len());
     for spec in wanted {
         let before = by_name.get_mut(&spec.name).and_then(VecDeque::pop_front);
-        let change = before.map_or(Change::Start, |(id, before)| compare(id, before, &spec));
-        steps.push(Step { change, spec });
+        steps.push(step(before, spec));
     }
     let mut gone: Vec<(JobId, &JobSpec)> = by_name.into_values().flatten().collect();
     gone.sort_unstable_by_key(|(id, _)| *id);
     let stops = gone.into_iter().map(|(id, spec)| Step {
         change: Change::Stop(id),
         spec: spec.clone(),
+        item: Item::new("stop", job(spec)),
     });
     stops.chain(steps).collect()
 }
 
+fn job(spec: &JobSpec) -> String {
+    format!("job[{}]", spec.name)
+}
+
 /// What shapes the process is compared apart from the rest: only a change of
 /// the former is worth a restart.
-fn compare(id: JobId, before: &JobSpec, now: &JobSpec) -> Change {
-    if before == now {
-        Change::Keep(id)
-    } else if before.exec == now.exec {
-        Change::Update(id)
-    } else {
-        Change::Replace(id)
+fn step(before: Option<(JobId, &JobSpec)>, spec: JobSpec) -> Step {
+    let (change, item) = match before {
+        None => (Change::Start, Item::new("start", job(&spec))),
+        Some((id, before)) if *before == spec => (Change::Keep(id), Item::new(KEEP, job(&spec))),
+        Some((id, before)) => {
+            let what = job(&spec) + &differences::of_jobs(before, &spec).told();
+            match before.exec == spec.exec {
+                true => (Change::Update(id), Item::new("update", what)),
+                false => (Change::Replace(id), Item::new("replace", what)),
+            }
+        }
+    };
+    Step { change, spec, item }
+}
+
+/// All but the jobs.
+pub(super) fn of_settings(before: &Config, now: &Config) -> Vec<Item> {
+    let Config {
+        consul,
+        logging,
+        stop_timeout,
+        control,
+        jobs: _,
+        watches,
+        telemetry,
+        warnings: _,
+    } = now;
+    let new_backend = *consul != before.consul;
+    let mut items = of_watches(&before.watches, watches, new_backend);
+    items.extend(of_option(
+        "telemetry",
+        before.telemetry.as_ref(),
+        telemetry.as_ref(),
+        differences::of_telemetry,
+    ));
+    items.extend(of_option(
+        "consul",
+        before.consul.as_ref(),
+        consul.as_ref(),
+        differences::of_consul,
+    ));
+    items.push(match *control == before.control {
+        true => Item::new(KEEP, "control"),
+        false => Item::new("move", format!("control: {}", control.socket.display())),
+    });
+    items.extend(of_option(
+        "logging",
+        Some(&before.logging),
+        Some(logging),
+        differences::of_logging,
+    ));
+    if *stop_timeout != before.stop_timeout {
+        items.push(Item::new("update", "stopTimeout"));
+    }
+    items
+}
+
+/// A part of the file that may be there before, afterwards, or both.
+fn of_option<T: PartialEq>(
+    what: &'static str,
+    before: Option<&T>,
+    now: Option<&T>,
+    differences: fn(&T, &T) -> Keys,
+) -> Option<Item> {
+    match (before, now) {
+        (None, None) => None,
+        (None, Some(_)) => Some(Item::new("start", what)),
+        (Some(_), None) => Some(Item::new("stop", what)),
+        (Some(before), Some(now)) if before == now => Some(Item::new(KEEP, what)),
+        (Some(before), Some(now)) => {
+            let keys = differences(before, now).told();
+            Some(Item::new("update", format!("{what}{keys}")))
+        }
+    }
+}
+
+/// An unchanged watch goes on; at another backend, with what it knows.
+fn of_watches(before: &[WatchSpec], now: &[WatchSpec], new_backend: bool) -> Vec<Item> {
+    let mut left: Vec<&WatchSpec> = before.iter().collect();
+    let mut items = Vec::new();
+    for spec in now {
+        let name = format!("watch[{}]", spec.name);
+        let same = left.iter().position(|watch| *watch == spec);
+        let called = left.iter().position(|watch| watch.name == spec.name);
+        let before = same.or(called).map(|index| left.remove(index));
+        items.push(match before {
+            Some(before) if before == spec && new_backend => {
+                Item::new("update", format!("{name}: consul"))
+            }
+            Some(before) if before == spec => Item::new(KEEP, name),
+            Some(before) => {
+                let keys = differences::of_watches(before, spec).told();
+                Item::new("replace", name + &keys)
+            }
+            None => Item::new("start", name),
+        });
+    }
+    let gone = left
+        .into_iter()
+        .map(|watch| Item::new("stop", format!("watch[{}]", watch.name)));
+    gone.chain(items).collect()
+}
+
+/// What future children get besides their own: `CONTAINERPILOT_SOCKET` and the
+/// addresses of the advertised jobs.
+pub(super) fn of_environment(
+    moved: bool,
+    before: &[(String, IpAddr)],
+    now: &[(String, IpAddr)],
+) -> Item {
+    let only = |some: &[(String, IpAddr)], others: &[(String, IpAddr)]| -> Vec<String> {
+        let only = some.iter().filter(|variable| !others.contains(variable));
+        only.map(|(name, _)| name.clone()).collect()
+    };
+    let mut names = only(before, now);
+    names.extend(only(now, before));
+    if moved {
+        names.push("CONTAINERPILOT_SOCKET".to_owned());
+    }
+    names.sort_unstable();
+    names.dedup();
+    match names.is_empty() {
+        true => Item::new(KEEP, "environment"),
+        false => Item::new("update", format!("environment: {}", names.join(", "))),
     }
 }

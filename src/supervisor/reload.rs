@@ -12,11 +12,11 @@ use log::Level;
 
 use super::effects::Phase;
 use super::job::Job;
-use super::plan::{Change, Step, plan};
+use super::plan::{self, Change, Plan, Step};
 use super::{JobId, Supervisor};
 use crate::config::logging::Level as LogLevel;
 use crate::config::{Config, JobSpec, Start};
-use crate::control::api::Reply;
+use crate::control::api::{Reload, Reply};
 use crate::event::{Code, Event};
 use crate::message::{Action, ReplyTo};
 
@@ -43,12 +43,12 @@ impl Supervisor {
     }
 
     /// Reloads are serialized: one that comes during another waits for its turn.
-    pub(super) fn ask_for_reload(&mut self, reply_to: ReplyTo) {
+    pub(super) fn ask_for_reload(&mut self, how: Reload, reply_to: ReplyTo) {
         if self.fx.phase != Phase::Running {
             self.refuse_reload(reply_to);
             return;
         }
-        self.reloads.push_back(reply_to);
+        self.reloads.push_back((how, reply_to));
         if self.reloads.len() == 1 {
             self.load_config();
         }
@@ -57,37 +57,49 @@ impl Supervisor {
     /// The file was read: take it, or say what is wrong with it.
     pub(super) fn on_config_loaded(&mut self, result: Result<Box<Config>, String>) {
         // Shutdown has answered already.
-        let Some(reply_to) = self.reloads.pop_front() else {
+        let Some((how, reply_to)) = self.reloads.pop_front() else {
             return;
         };
-        self.fx.metrics.built_in.reload_ended(result.is_ok());
+        if !how.dry_run {
+            self.fx.metrics.built_in.reload_ended(result.is_ok());
+        }
         match result {
-            Ok(config) => {
-                self.fx.actions.push(Action::TakeOver);
-                self.reply(reply_to, Reply::Done);
-                self.take_over(*config);
-            }
-            Err(message) => {
-                let text = format!("reload refused, the running configuration stays: {message}");
-                self.fx.log(Level::Error, None, text);
-                self.reply(
-                    reply_to,
-                    Reply::Refused {
-                        status: 422,
-                        message,
-                    },
-                );
-            }
+            Ok(config) => self.accept(*config, how, reply_to),
+            Err(message) => self.refuse(message, how, reply_to),
         }
         if !self.reloads.is_empty() {
             self.load_config();
         }
     }
 
+    fn accept(&mut self, mut config: Config, how: Reload, reply_to: ReplyTo) {
+        let plan = self.plan(&mut config);
+        if how.dry_run {
+            self.reply(reply_to, Reply::Plan(plan.text()));
+            return;
+        }
+        self.fx.actions.push(Action::TakeOver);
+        let reply = match how.verbose {
+            true => Reply::Plan(plan.text()),
+            false => Reply::Done,
+        };
+        self.reply(reply_to, reply);
+        self.take_over(config, plan);
+    }
+
+    fn refuse(&mut self, message: String, how: Reload, reply_to: ReplyTo) {
+        if !how.dry_run {
+            let text = format!("reload refused, the running configuration stays: {message}");
+            self.fx.log(Level::Error, None, text);
+        }
+        let status = 422;
+        self.reply(reply_to, Reply::Refused { status, message });
+    }
+
     /// Shutdown comes first: nothing begins any more, and nobody waits.
     pub(super) fn abandon_reloads(&mut self) {
         self.successors.clear();
-        for reply_to in std::mem::take(&mut self.reloads) {
+        for (_, reply_to) in std::mem::take(&mut self.reloads) {
             self.refuse_reload(reply_to);
         }
     }
@@ -104,14 +116,34 @@ impl Supervisor {
     }
 
     fn load_config(&mut self) {
+        let Some((how, _)) = self.reloads.front() else {
+            return;
+        };
         let environment = Arc::new(self.identity.environment.clone());
-        self.fx.actions.push(Action::LoadConfig(environment));
+        let load = Action::LoadConfig(environment, how.dry_run);
+        self.fx.actions.push(load);
     }
 
-    fn take_over(&mut self, mut config: Config) {
+    /// What it takes to get to `config`, whose jobs move into the plan.
+    fn plan(&self, config: &mut Config) -> Plan {
+        let mut settings = plan::of_settings(&self.config, config);
+        let moved = config.control != self.config.control;
+        let ips = config.advertised_ips();
+        settings.push(plan::of_environment(moved, &self.advertised_ips, &ips));
+        let current = self.jobs.iter().filter(|(_, job)| !job.is_retired());
+        let current = current.map(|(id, job)| (*id, job.spec()));
+        let steps = plan::of_jobs(current, std::mem::take(&mut config.jobs));
+        Plan {
+            steps,
+            settings,
+            ips,
+        }
+    }
+
+    fn take_over(&mut self, config: Config, plan: Plan) {
+        self.tell(&config, &plan);
         self.fx.metrics.configure(&config);
-        self.advertised_ips = config.advertised_ips();
-        let wanted = std::mem::take(&mut config.jobs);
+        self.advertised_ips = plan.ips;
         if config.logging != self.config.logging {
             self.fx
                 .actions
@@ -127,14 +159,33 @@ impl Supervisor {
 
         // What waits to begin is not there yet; the new plan decides anew.
         self.successors.clear();
-        let current = self.jobs.iter().filter(|(_, job)| !job.is_retired());
-        let steps = plan(current.map(|(id, job)| (*id, job.spec())), wanted);
-        for step in steps {
-            self.fx.log(Level::Info, None, format!("reload: {step}"));
+        for step in plan.steps {
             self.carry_out(step);
         }
         self.complete_retired();
         self.fx.came_to_rest = true;
+    }
+
+    /// Says what is done and what is odd, each in a line of its own.
+    fn tell(&mut self, config: &Config, plan: &Plan) {
+        let mut kept = 0;
+        for item in plan.items() {
+            if item.is_change() {
+                self.fx.log(Level::Info, None, format!("reload: {item}"));
+            } else {
+                self.fx.debug(None, || format!("reload: {item}"));
+                kept += 1;
+            }
+        }
+        let text = format!(
+            "reload: {kept} kept, {} changed",
+            plan.items().count() - kept
+        );
+        self.fx.log(Level::Info, None, text);
+        for warning in &config.warnings {
+            let text = warning.located().to_string();
+            self.fx.log(Level::Warn, None, text);
+        }
     }
 
     fn carry_out(&mut self, step: Step) {
@@ -292,4 +343,4 @@ impl Supervisor {
 
 /// Requests for a reload that wait for their answer; the first is being worked
 /// on.
-pub(super) type Reloads = VecDeque<ReplyTo>;
+pub(super) type Reloads = VecDeque<(Reload, ReplyTo)>;

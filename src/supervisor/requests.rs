@@ -13,8 +13,8 @@ impl Supervisor {
             Request::PutEnv(changes) => self.put_env(changes),
             Request::PutMetric(values) => self.put_metric(&values),
             Request::Maintenance(wanted) => self.set_maintenance(wanted),
-            Request::Reload => {
-                self.ask_for_reload(reply_to);
+            Request::Reload(how) => {
+                self.ask_for_reload(how, reply_to);
                 return;
             }
         };

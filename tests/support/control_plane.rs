@@ -71,7 +71,7 @@ impl Plane {
                             message: "no such metric".to_owned(),
                         }
                     }
-                    Request::Reload => Reply::Refused {
+                    Request::Reload(_) => Reply::Refused {
                         status: 422,
                         message: "jobs[0]: bad\njobs[1]: worse".to_owned(),
                     },

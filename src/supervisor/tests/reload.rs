@@ -26,15 +26,9 @@ fn unchanged_jobs_notice_nothing() {
     }
     sim.advance(200);
     sim.expect(
-        "1000 info reload: keep setup
-         1000 info reload: keep app
-         1000 info reload: keep tick
-         1000 info reload: keep setup
-         1000 info reload: keep app
-         1000 info reload: keep tick
-         1000 info reload: keep setup
-         1000 info reload: keep app
-         1000 info reload: keep tick
+        "1000 info reload: 6 kept, 0 changed
+         1000 info reload: 6 kept, 0 changed
+         1000 info reload: 6 kept, 0 changed
          1200 error tick timed out after 300ms, killing it
          1200 kill tick
          1200 event {ExitFailed, tick}
@@ -56,8 +50,8 @@ fn a_job_whose_command_changed_is_stopped_and_then_begins_anew() {
     sim.advance(10);
     sim.exit("app", 0);
     sim.expect(
-        "0 info reload: replace app
-         0 info reload: keep pre
+        "0 info reload: replace job[app]: exec
+         0 info reload: 4 kept, 1 changed
          0 event {Stopping, app}
          0 spawn pre
          10 event {ExitSuccess, pre}
@@ -105,10 +99,10 @@ fn a_removed_job_is_stopped_with_the_hooks_that_are_removed_with_it() {
     sim.exit("pre", 0);
     sim.exit("post", 0);
     sim.expect(
-        "0 info reload: stop app
-         0 info reload: stop pre
-         0 info reload: stop post
-         0 info reload: keep keep
+        "0 info reload: stop job[app]
+         0 info reload: stop job[pre]
+         0 info reload: stop job[post]
+         0 info reload: 4 kept, 3 changed
          0 event {Stopping, app}
          0 spawn pre
          0 event {ExitSuccess, pre}
@@ -132,8 +126,8 @@ fn a_hook_that_is_removed_without_its_job_just_goes() {
     sim.take_record();
     sim.reload(vec![job("app")]);
     sim.expect(
-        "0 info reload: stop pre
-         0 info reload: keep app
+        "0 info reload: stop job[pre]
+         0 info reload: 4 kept, 1 changed
          0 event {Stopping, pre}
          0 event {Stopped, pre}",
     );
@@ -218,11 +212,11 @@ fn a_changed_when_counts_for_future_starts_only() {
         job("hook").each(Code::Signal, "SIGUSR2"),
     ]);
     sim.expect(
-        "0 info reload: keep setup
-         0 info reload: update app
-         0 info reload: update late
-         0 spawn late
-         0 info reload: update hook",
+        "0 info reload: update job[app]: when
+         0 info reload: update job[late]: when
+         0 info reload: update job[hook]: when
+         0 info reload: 4 kept, 3 changed
+         0 spawn late",
     );
     sim.signal(Signal::Hangup);
     assert!(!sim.is_running("hook"));
@@ -249,9 +243,8 @@ fn jobs_of_the_same_name_are_paired_in_their_order() {
     sim.take_record();
     sim.reload(vec![job("b"), job("a").runs("x"), job("a").runs("y")]);
     sim.expect(
-        "0 info reload: keep b
-         0 info reload: keep a
-         0 info reload: start a
+        "0 info reload: start job[a]
+         0 info reload: 5 kept, 1 changed
          0 spawn a",
     );
 }
@@ -277,7 +270,8 @@ fn a_reload_to_nothing_ends_the_supervisor_in_order() {
     sim.take_record();
     sim.reload(vec![]);
     sim.expect(
-        "0 info reload: stop app
+        "0 info reload: stop job[app]
+         0 info reload: 3 kept, 1 changed
          0 event {Stopping, app}
          0 terminate app
          0 event {ExitFailed, app}

@@ -2,7 +2,7 @@
 
 use super::sim::Sim;
 use super::specs::{config, job};
-use crate::control::api::{Reply, Request};
+use crate::control::api::{Reload, Reply, Request};
 use crate::event::Code;
 use crate::message::{Message, Signal};
 
@@ -68,7 +68,7 @@ fn a_metric_that_is_not_configured_is_refused() {
 fn a_refused_configuration_leaves_everything_running() {
     let mut sim = Sim::new(vec![job("app")]);
     sim.take_record();
-    let answer = sim.ask(Request::Reload);
+    let answer = sim.ask(Request::Reload(Reload::default()));
     sim.send(Message::ConfigLoaded(Err(
         "jobs[0].exec is empty".to_owned()
     )));
@@ -83,8 +83,8 @@ fn a_refused_configuration_leaves_everything_running() {
 #[test]
 fn reloads_are_serialized() {
     let mut sim = Sim::new(vec![job("app")]);
-    let first = sim.ask(Request::Reload);
-    let second = sim.ask(Request::Reload);
+    let first = sim.ask(Request::Reload(Reload::default()));
+    let second = sim.ask(Request::Reload(Reload::default()));
     sim.take_record();
     sim.send(Message::ConfigLoaded(Err("no".to_owned())));
     sim.expect("0 error reload refused, the running configuration stays: no");
@@ -100,12 +100,12 @@ fn reloads_are_serialized() {
 fn sigterm_during_a_reload_is_obeyed() {
     let mut sim = Sim::new(vec![job("app")]);
     sim.ignores_sigterm("app");
-    let first = sim.ask(Request::Reload);
+    let first = sim.ask(Request::Reload(Reload::default()));
     sim.send(Message::ConfigLoaded(Ok(Box::new(config(vec![job(
         "new",
     )])))));
     assert_eq!(first.try_recv().ok(), Some(Reply::Done));
-    let second = sim.ask(Request::Reload);
+    let second = sim.ask(Request::Reload(Reload::default()));
     sim.signal(Signal::Terminate);
     assert_eq!(
         second.try_recv().ok(),
@@ -114,7 +114,7 @@ fn sigterm_during_a_reload_is_obeyed() {
     sim.exit("app", 0);
     sim.expect_done();
     assert_eq!(
-        sim.request(Request::Reload),
+        sim.request(Request::Reload(Reload::default())),
         refused(503, "the supervisor is shutting down")
     );
 }

@@ -183,12 +183,15 @@ fn a_reload_changes_what_is_advertised_without_touching_the_process() {
     moved.service.as_mut().unwrap().port = 8080;
     sim.reload(vec![moved]);
     sim.expect(
-        "1000 info reload: update web
+        "1000 info reload: update job[web]: port
+         1000 info reload: 3 kept, 1 changed
          1000 heartbeat web-host",
     );
     sim.reload(vec![job("web").checked_every(1000, 500)]);
     sim.expect(
-        "1000 info reload: update web
+        "1000 info reload: update job[web]: port
+         1000 info reload: update environment: CONTAINERPILOT_WEB_IP
+         1000 info reload: 2 kept, 2 changed
          1000 withdraw web-host",
     );
     assert!(sim.is_running("web"));
@@ -275,15 +278,16 @@ fn an_unchanged_watch_goes_on_over_a_reload() {
         job("late").once(Code::Healthy, "watch.db"),
     ]));
     sim.expect(
-        "0 info reload: keep app
-         0 info reload: start late
+        "0 info reload: start job[late]
+         0 info reload: 5 kept, 1 changed
          0 spawn late",
     );
     sim.reload_to(config(vec![job("app")]));
     sim.expect(
-        "0 unwatch 1
-         0 info reload: stop late
-         0 info reload: keep app
+        "0 info reload: stop job[late]
+         0 info reload: stop watch[db]
+         0 info reload: 4 kept, 2 changed
+         0 unwatch 1
          0 event {Stopping, late}
          0 terminate late
          0 event {ExitFailed, late}

@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, bounded};
 
 use super::specs::config;
 use crate::config::{Config, JobSpec};
-use crate::control::api::{Reply, Request};
+use crate::control::api::{Reload, Reply, Request};
 use crate::environment::Environment;
 use crate::message::{
     Action, ExecId, ExitStatus, Label, Message, Pid, ReplyTo, Signal, Spawn, StartError, Wish,
@@ -175,7 +175,7 @@ impl Sim {
 
     /// An accepted configuration takes over.
     pub(super) fn reload_to(&mut self, config: Config) {
-        let answer = self.ask(Request::Reload);
+        let answer = self.ask(Request::Reload(Reload::default()));
         self.send(Message::ConfigLoaded(Ok(Box::new(config))));
         assert_eq!(answer.try_recv().ok(), Some(Reply::Done));
     }
@@ -290,7 +290,7 @@ impl Sim {
             Action::Watch(id, spec) => self.note("watch", &format!("{} as {}", spec.name, id.0)),
             Action::Unwatch(id) => self.note("unwatch", &id.0.to_string()),
             Action::TakeOver => {}
-            Action::LoadConfig(_) => {}
+            Action::LoadConfig(..) => {}
         }
     }
 

@@ -151,8 +151,9 @@ fn telemetry_that_moves_is_advertised_there_and_one_that_is_gone_not_at_all() {
     telemetry.service.as_mut().unwrap().port = 9091;
     sim.reload_to(moved);
     sim.expect(
-        "1000 heartbeat containerpilot-host
-         1000 info reload: keep app",
+        "1000 info reload: update telemetry
+         1000 info reload: 4 kept, 1 changed
+         1000 heartbeat containerpilot-host",
     );
     sim.advance(4000);
     sim.expect(
@@ -161,8 +162,9 @@ fn telemetry_that_moves_is_advertised_there_and_one_that_is_gone_not_at_all() {
     );
     sim.reload(vec![job("app")]);
     sim.expect(
-        "5000 withdraw containerpilot-host
-         5000 info reload: keep app",
+        "5000 info reload: stop telemetry
+         5000 info reload: 4 kept, 1 changed
+         5000 withdraw containerpilot-host",
     );
     assert_eq!(status(&mut sim), "app unknown | ");
     sim.advance(10_000);

@@ -12,8 +12,8 @@ fn a_job_is_stopped_with_its_own_signal() {
     sim.take_record();
     sim.reload(vec![job("term")]);
     sim.expect(
-        "0 info reload: stop quit
-         0 info reload: keep term
+        "0 info reload: stop job[quit]
+         0 info reload: 4 kept, 1 changed
          0 event {Stopping, quit}
          0 signal-3 quit
          0 event {ExitFailed, quit}

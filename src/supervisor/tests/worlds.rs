@@ -12,7 +12,7 @@ use std::rc::Rc;
 use super::sim::Sim;
 use super::specs::job;
 use crate::config::{JobSpec, Restarts, Start};
-use crate::control::api::Request;
+use crate::control::api::{Reload, Request};
 use crate::event::{Code, GLOBAL};
 use crate::message::Signal;
 
@@ -135,7 +135,11 @@ impl World {
             Move::Reload(config) => {
                 self.reloads += 1;
                 if self.sim.is_shutting_down() {
-                    assert!(self.sim.request(Request::Reload).is_some());
+                    assert!(
+                        self.sim
+                            .request(Request::Reload(Reload::default()))
+                            .is_some()
+                    );
                 } else {
                     self.sim.reload(self.configs[*config].clone());
                 }

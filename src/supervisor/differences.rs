@@ -1,0 +1,186 @@
+//! Which keys of the file differ between two configurations, in the words of
+//! the file: what a plan says of a change.
+//!
+//! Pure, and for people: what a reload does is decided by comparing whole
+//! values, never here. Every struct is taken apart by all its fields, so that a
+//! new one cannot be forgotten.
+
+use std::sync::Arc;
+
+use crate::config::{
+    ConsulSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, ServiceSpec, TelemetrySpec, WatchSpec,
+};
+
+/// The keys that were found to differ.
+#[derive(Debug, Default)]
+pub(super) struct Keys(Vec<&'static str>);
+
+impl Keys {
+    fn note(&mut self, key: &'static str, differs: bool) {
+        if differs && !self.0.contains(&key) {
+            self.0.push(key);
+        }
+    }
+
+    /// `: a, b`, or nothing.
+    pub(super) fn told(&self) -> String {
+        match self.0.is_empty() {
+            true => String::new(),
+            false => format!(": {}", self.0.join(", ")),
+        }
+    }
+}
+
+/// The keys of a job.
+pub(super) fn of_jobs(before: &JobSpec, now: &JobSpec) -> Keys {
+    let JobSpec {
+        name: _,
+        exec,
+        when,
+        restarts,
+        backoff,
+        essential,
+        timeout,
+        stop_timeout,
+        stop_signal,
+        kill_timeout,
+        health,
+        service,
+    } = before;
+    let mut keys = Keys::default();
+    of_execs(exec.as_ref(), now.exec.as_ref(), &mut keys);
+    keys.note("when", *when != now.when);
+    keys.note("restarts", *restarts != now.restarts);
+    keys.note("backoff", *backoff != now.backoff);
+    keys.note("essential", *essential != now.essential);
+    keys.note("timeout", *timeout != now.timeout);
+    keys.note("stopTimeout", *stop_timeout != now.stop_timeout);
+    keys.note("stopSignal", *stop_signal != now.stop_signal);
+    keys.note("killTimeout", *kill_timeout != now.kill_timeout);
+    of_health(health.as_ref(), now.health.as_ref(), &mut keys);
+    of_services(service.as_ref(), now.service.as_ref(), &mut keys);
+    keys
+}
+
+fn of_execs(before: Option<&Arc<ExecSpec>>, now: Option<&Arc<ExecSpec>>, keys: &mut Keys) {
+    let (Some(before), Some(now)) = (before, now) else {
+        keys.note("exec", before.is_some() != now.is_some());
+        return;
+    };
+    let ExecSpec { argv, raw } = &**before;
+    keys.note("exec", *argv != now.argv);
+    keys.note("logging", *raw != now.raw);
+}
+
+fn of_health(before: Option<&HealthSpec>, now: Option<&HealthSpec>, keys: &mut Keys) {
+    let (Some(before), Some(now)) = (before, now) else {
+        keys.note("health", before.is_some() != now.is_some());
+        return;
+    };
+    let HealthSpec {
+        exec,
+        interval,
+        timeout,
+        healthy_after,
+        unhealthy_after,
+        start_period,
+        restart_after,
+    } = before;
+    keys.note("health.exec", *exec != now.exec);
+    keys.note("health.interval", *interval != now.interval);
+    keys.note("health.timeout", *timeout != now.timeout);
+    keys.note("health.healthyAfter", *healthy_after != now.healthy_after);
+    keys.note(
+        "health.unhealthyAfter",
+        *unhealthy_after != now.unhealthy_after,
+    );
+    keys.note("health.startPeriod", *start_period != now.start_period);
+    keys.note("health.restartAfter", *restart_after != now.restart_after);
+}
+
+fn of_services(before: Option<&ServiceSpec>, now: Option<&ServiceSpec>, keys: &mut Keys) {
+    let (Some(before), Some(now)) = (before, now) else {
+        keys.note("port", before.is_some() != now.is_some());
+        return;
+    };
+    let ServiceSpec {
+        id: _,
+        name: _,
+        address,
+        port,
+        tags,
+        ttl,
+        initial_status,
+        enable_tag_override,
+        deregister_critical_after,
+    } = before;
+    keys.note("health.ttl", *ttl != now.ttl);
+    keys.note("port", *port != now.port);
+    keys.note("initial_status", *initial_status != now.initial_status);
+    keys.note("interfaces", *address != now.address);
+    keys.note("tags", *tags != now.tags);
+    let consul = *enable_tag_override != now.enable_tag_override
+        || *deregister_critical_after != now.deregister_critical_after;
+    keys.note("consul", consul);
+}
+
+/// The keys of a watch.
+pub(super) fn of_watches(before: &WatchSpec, now: &WatchSpec) -> Keys {
+    let WatchSpec {
+        name: _,
+        interval,
+        tag,
+        datacenter,
+    } = before;
+    let mut keys = Keys::default();
+    keys.note("interval", *interval != now.interval);
+    keys.note("tag", *tag != now.tag);
+    keys.note("dc", *datacenter != now.datacenter);
+    keys
+}
+
+/// The keys of `telemetry`; its service follows from the others.
+pub(super) fn of_telemetry(before: &TelemetrySpec, now: &TelemetrySpec) -> Keys {
+    let TelemetrySpec {
+        address,
+        port,
+        tags,
+        metrics,
+        service,
+    } = before;
+    let mut keys = Keys::default();
+    keys.note("port", *port != now.port);
+    keys.note("interfaces", *address != now.address);
+    keys.note("tags", *tags != now.tags);
+    keys.note("metrics", *metrics != now.metrics);
+    keys.note("consul", service.is_some() != now.service.is_some());
+    keys
+}
+
+/// The keys of `logging`.
+pub(super) fn of_logging(before: &LoggingSpec, now: &LoggingSpec) -> Keys {
+    let LoggingSpec {
+        level,
+        format,
+        output,
+    } = before;
+    let mut keys = Keys::default();
+    keys.note("level", *level != now.level);
+    keys.note("format", *format != now.format);
+    keys.note("output", *output != now.output);
+    keys
+}
+
+/// The keys of `consul`.
+pub(super) fn of_consul(before: &ConsulSpec, now: &ConsulSpec) -> Keys {
+    let ConsulSpec {
+        address,
+        tls,
+        token,
+    } = before;
+    let mut keys = Keys::default();
+    keys.note("address", *address != now.address);
+    keys.note("tls", *tls != now.tls);
+    keys.note("token", *token != now.token);
+    keys
+}

@@ -1,0 +1,251 @@
+//! What a reload says that it does, and a dry run that does nothing (SPEC §14).
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::sim::Sim;
+use super::specs::{config, job};
+use crate::config::logging::{Level, LogOutput};
+use crate::config::{
+    Config, ConsulSpec, InitialStatus, MetricKind, MetricSpec, ServiceSpec, TelemetrySpec,
+    WatchSpec,
+};
+use crate::control::api::{Reload, Reply, Request};
+use crate::message::{Message, Signal};
+
+const DRY: Reload = Reload {
+    verbose: false,
+    dry_run: true,
+};
+const VERBOSE: Reload = Reload {
+    verbose: true,
+    dry_run: false,
+};
+
+/// The answer to a reload that reads `config`.
+fn answer(sim: &mut Sim, how: Reload, config: Config) -> Reply {
+    let answer = sim.ask(Request::Reload(how));
+    sim.send(Message::ConfigLoaded(Ok(Box::new(config))));
+    answer.try_recv().unwrap()
+}
+
+#[track_caller]
+fn expect_plan(reply: &Reply, expected: &str) {
+    let lines = expected.lines().map(str::trim);
+    let expected: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
+    let Reply::Plan(plan) = reply else {
+        panic!("{reply:?}");
+    };
+    assert_eq!(plan.lines().collect::<Vec<_>>(), expected, "\n{plan}");
+}
+
+fn service(port: u16) -> Option<ServiceSpec> {
+    Some(ServiceSpec {
+        id: "web-here".to_owned(),
+        name: "web".into(),
+        address: IpAddr::from([10, 0, 0, 1]),
+        port,
+        tags: Vec::new(),
+        ttl: Duration::from_secs(10),
+        initial_status: None,
+        enable_tag_override: false,
+        deregister_critical_after: None,
+    })
+}
+
+fn watch(name: &str, interval: u64) -> WatchSpec {
+    WatchSpec {
+        name: name.into(),
+        interval: Duration::from_secs(interval),
+        tag: None,
+        datacenter: None,
+    }
+}
+
+fn consul(address: &str) -> Option<ConsulSpec> {
+    Some(ConsulSpec {
+        address: address.to_owned(),
+        tls: None,
+        token: None,
+    })
+}
+
+fn telemetry(port: u16, metric: &str) -> Option<TelemetrySpec> {
+    Some(TelemetrySpec {
+        address: IpAddr::from([10, 0, 0, 1]),
+        port,
+        tags: Vec::new(),
+        metrics: vec![MetricSpec {
+            name: metric.to_owned(),
+            help: String::new(),
+            kind: MetricKind::Gauge,
+        }],
+        service: None,
+    })
+}
+
+#[test]
+fn a_verbose_reload_tells_the_plan_and_carries_it_out() {
+    let mut sim = Sim::new(vec![job("keep"), job("old"), job("app"), job("more")]);
+    let wanted = config(vec![
+        job("keep"),
+        job("new"),
+        job("app").runs("v2").timeout(5000),
+        job("more").restarts(3),
+    ]);
+    let reply = answer(&mut sim, VERBOSE, wanted);
+    expect_plan(
+        &reply,
+        "stop job[old]
+         keep job[keep]
+         start job[new]
+         replace job[app]: exec, timeout
+         update job[more]: restarts
+         keep control
+         keep logging
+         keep environment",
+    );
+    assert_eq!(sim.live(), ["app", "keep", "more", "new"]);
+}
+
+#[test]
+fn a_plan_names_every_setting_that_changes() {
+    let mut before = config(vec![
+        job("web").checked_every(1000, 500),
+        job("hook").each(crate::event::Code::Signal, "SIGHUP"),
+    ]);
+    before.jobs[0].service = service(80);
+    before.watches = vec![watch("same", 1), watch("changed", 1), watch("gone", 1)];
+    before.consul = consul("c:1");
+    before.telemetry = telemetry(9090, "a");
+    let mut now = before.clone();
+    let mut sim = Sim::with_config(before);
+    expect_plan(
+        &answer(&mut sim, DRY, now.clone()),
+        "keep job[web]
+         keep job[hook]
+         keep watch[same]
+         keep watch[changed]
+         keep watch[gone]
+         keep telemetry
+         keep consul
+         keep control
+         keep logging
+         keep environment",
+    );
+    let web = &mut now.jobs[0];
+    web.health.as_mut().unwrap().interval = Duration::from_secs(2);
+    web.health.as_mut().unwrap().exec = None;
+    web.essential = true;
+    web.stop_timeout = Some(Duration::from_secs(1));
+    let service = web.service.as_mut().unwrap();
+    service.port = 81;
+    service.tags.push("v2".to_owned());
+    service.ttl = Duration::from_secs(20);
+    service.initial_status = Some(InitialStatus::Passing);
+    service.address = IpAddr::from([10, 0, 0, 2]);
+    service.enable_tag_override = true;
+    now.jobs[1].exec = Some(Arc::new(crate::config::ExecSpec {
+        argv: vec!["hook".to_owned()],
+        raw: true,
+    }));
+    now.watches = vec![watch("same", 1), watch("new", 1), watch("changed", 2)];
+    now.consul = consul("c:2");
+    now.telemetry = telemetry(9091, "b");
+    now.control.socket = "/run/other.socket".into();
+    now.logging.level = Level::Warn;
+    now.logging.output = LogOutput::Stderr;
+    now.stop_timeout = Duration::from_secs(9);
+    expect_plan(
+        &answer(&mut sim, DRY, now.clone()),
+        "update job[web]: essential, stopTimeout, health.exec, health.interval, health.ttl, port, initial_status, \
+         interfaces, tags, consul
+         replace job[hook]: logging
+         stop watch[gone]
+         update watch[same]: consul
+         start watch[new]
+         replace watch[changed]: interval
+         update telemetry: port, metrics
+         update consul: address
+         move control: /run/other.socket
+         update logging: level, output
+         update stopTimeout
+         update environment: CONTAINERPILOT_SOCKET, CONTAINERPILOT_WEB_IP",
+    );
+    now.jobs[0].service = None;
+    now.jobs[0].health = None;
+    now.watches.clear();
+    (now.consul, now.telemetry) = (None, None);
+    let reply = answer(&mut sim, DRY, now);
+    let Reply::Plan(plan) = reply else {
+        panic!("{reply:?}");
+    };
+    for line in [
+        "update job[web]: essential, stopTimeout, health, port",
+        "stop watch[same]",
+        "stop telemetry",
+        "stop consul",
+    ] {
+        assert!(plan.lines().any(|known| known == line), "{line}\n{plan}");
+    }
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let mut sim = Sim::new(vec![job("app"), job("other")]);
+    sim.take_record();
+    let wanted = || config(vec![job("app").runs("v2"), job("new")]);
+    let reply = answer(&mut sim, DRY, wanted());
+    expect_plan(
+        &reply,
+        "stop job[other]
+         replace job[app]: exec
+         start job[new]
+         keep control
+         keep logging
+         keep environment",
+    );
+    sim.advance(60_000);
+    sim.expect("");
+    assert_eq!(sim.live(), ["app", "other"]);
+
+    let refused = sim.ask(Request::Reload(DRY));
+    sim.send(Message::ConfigLoaded(Err("1:1: no".to_owned())));
+    let (status, message) = (422, "1:1: no".to_owned());
+    assert_eq!(
+        refused.try_recv().ok(),
+        Some(Reply::Refused { status, message })
+    );
+    sim.expect("");
+
+    // It was told the truth.
+    sim.reload_to(wanted());
+    assert_eq!(sim.live(), ["app", "new"]);
+}
+
+#[test]
+fn dry_runs_and_reloads_wait_for_each_other() {
+    let mut sim = Sim::new(vec![job("app")]);
+    let answers: Vec<_> = [DRY, VERBOSE, DRY, Reload::default()]
+        .map(|how| sim.ask(Request::Reload(how)))
+        .into();
+    for name in ["a", "b", "c"] {
+        let wanted = config(vec![job("app"), job(name)]);
+        sim.send(Message::ConfigLoaded(Ok(Box::new(wanted))));
+    }
+    assert_eq!(sim.live(), ["app", "b"], "only the second was no dry run");
+    for (answer, plan) in answers.iter().zip([
+        "keep job[app]\nstart job[a]\n",
+        "keep job[app]\nstart job[b]\n",
+        "stop job[b]\nkeep job[app]\nstart job[c]\n",
+    ]) {
+        let Ok(Reply::Plan(text)) = answer.try_recv() else {
+            panic!("no plan like {plan}");
+        };
+        assert!(text.starts_with(plan), "{text}");
+    }
+    sim.signal(Signal::Terminate);
+    let refused = answers[3].try_recv();
+    assert!(matches!(refused, Ok(Reply::Refused { status: 503, .. })));
+}
