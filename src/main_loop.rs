@@ -250,6 +250,7 @@ impl MainLoop {
             telemetry,
             discovery,
         } = prepared;
+        self.current.log = Some(config.logging.output);
         if let Some(discovery) = discovery {
             self.current.consul = config.consul;
             if let Some(before) = std::mem::replace(&mut self.discovery, discovery) {

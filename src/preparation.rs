@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 
 use crossbeam_channel::Sender;
 
+use crate::config::logging::LogOutput;
 use crate::config::{self, Config, ConsulSpec, Errors, Host, TelemetrySpec};
 use crate::control::server::{self, Control};
 use crate::discovery::Discovery;
 use crate::environment::Environment;
-use crate::logging::Log;
+use crate::logging::{self, Log, OpenError};
 use crate::message::Message;
 use crate::telemetry::metrics::{ConsulRequests, Requests};
 use crate::telemetry::server::{self as telemetry, Outside, Telemetry};
@@ -58,6 +59,8 @@ pub struct Current {
     pub telemetry: Option<SocketAddr>,
     /// The backend of service discovery.
     pub consul: Option<ConsulSpec>,
+    /// Where log entries go.
+    pub log: Option<LogOutput>,
 }
 
 /// What every configuration of one supervisor has in common.
@@ -78,6 +81,8 @@ pub enum Error {
     Config(Errors),
     /// The name or the addresses of this host cannot be found out.
     Host(io::Error),
+    /// The log cannot go where it is to go.
+    Log(OpenError),
     /// The control plane cannot listen.
     Control(server::StartError),
     /// Telemetry cannot listen.
@@ -96,6 +101,7 @@ impl fmt::Display for Error {
                     "cannot find out the name and addresses of this host: {error}"
                 )
             }
+            Self::Log(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
             Self::Telemetry(error) => error.fmt(f),
             Self::Discovery(error) => {
@@ -128,6 +134,10 @@ pub fn open(
     common: &Common,
     log: &Log,
 ) -> Result<Prepared, Error> {
+    // The writer opens it for itself later, between two entries.
+    if current.log.as_ref() != Some(&config.logging.output) {
+        logging::try_open(&config.logging.output).map_err(Error::Log)?;
+    }
     let socket = &config.control.socket;
     let stays = current.socket.as_ref() == Some(socket);
     let control = if stays {

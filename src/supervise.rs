@@ -65,7 +65,11 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
         requests: Requests::default(),
         consul_requests: ConsulRequests::default(),
     };
-    let prepared = open(config, &Current::default(), &common, &log).map_err(Error::Preparation)?;
+    let current = Current {
+        log: Some(config.logging.output.clone()),
+        ..Current::default()
+    };
+    let prepared = open(config, &current, &common, &log).map_err(Error::Preparation)?;
 
     let requests = common.requests.clone();
     let consul_requests = common.consul_requests.clone();

@@ -181,6 +181,17 @@ fn the_log_moves_when_it_is_told_to() {
 }
 
 #[test]
+fn a_log_that_cannot_be_opened_is_refused() {
+    let (mut supervisor, one, two) = world();
+    supervisor.change_config("jobs: [", "logging: { output: '/no/such/log' }, jobs: [");
+    let response = support::http::request(supervisor.socket(), "POST", "/v3/reload", "");
+    assert_eq!(response.status, 422, "{response:?}");
+    assert!(response.body.contains("/no/such/log"), "{response:?}");
+    assert!(processes::is_alive(one) && processes::is_alive(two));
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
 fn many_reloads_at_once_are_all_answered() {
     let (mut supervisor, one, two) = world();
     let socket = supervisor.socket();

@@ -38,7 +38,7 @@ use sink::Sink;
 pub(crate) use time::Moment;
 
 use crate::config::LoggingSpec;
-use crate::config::logging::{Format, Level};
+use crate::config::logging::{Format, Level, LogOutput};
 use crate::message::{Label, Pid};
 use queue::{Command, Queue};
 use sources::Sources;
@@ -108,6 +108,14 @@ pub fn init(spec: &LoggingSpec) -> Result<Log, InitError> {
     writer::start(Arc::clone(&log.0), sink).map_err(InitError::Resources)?;
     log::set_max_level(log.0.level());
     Ok(log)
+}
+
+/// Whether the log could go to `output` now.
+///
+/// # Errors
+/// Why it cannot be opened.
+pub fn try_open(output: &LogOutput) -> Result<(), OpenError> {
+    Sink::open(output).map(drop)
 }
 
 /// What env_logger writes to: it hands over one entry at a time.

@@ -3,7 +3,7 @@
 //!
 //! The new file is read and validated completely before anything of the old one
 //! is touched; a refused file changes nothing. What is accepted is carried out
-//! as a [`plan`](super::plan): a job whose process is unchanged keeps it.
+//! as a [`plan`]: a job whose process is unchanged keeps it.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
