@@ -94,7 +94,7 @@ impl Supervisor {
     /// is subscribed and startup is published.
     pub fn new(now: Instant, mut config: Config, identity: Identity) -> Self {
         let mut fx = Effects::new(now, &config);
-        fx.metrics.configure(&config);
+        fx.metrics.configure(&config, config.jobs.iter());
         fx.metrics.built_in.requests = identity.requests.clone();
         fx.metrics.built_in.consul = identity.consul_requests.clone();
         let advertised_ips = config.advertised_ips();

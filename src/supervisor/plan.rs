@@ -85,6 +85,15 @@ impl Plan {
         items.collect()
     }
 
+    /// The jobs of the new configuration.
+    pub(super) fn jobs(&self) -> impl Iterator<Item = &JobSpec> {
+        let wanted = self
+            .steps
+            .iter()
+            .filter(|step| !matches!(step.change, Change::Stop(_)));
+        wanted.map(|step| &step.spec)
+    }
+
     /// Everything that there is to tell.
     pub(super) fn items(&self) -> impl Iterator<Item = &Item> {
         let jobs = self.steps.iter().map(|step| &step.item);

@@ -142,7 +142,7 @@ impl Supervisor {
 
     fn take_over(&mut self, config: Config, plan: Plan) {
         self.tell(&config, &plan);
-        self.fx.metrics.configure(&config);
+        self.fx.metrics.configure(&config, plan.jobs());
         self.advertised_ips = plan.ips;
         if config.logging != self.config.logging {
             self.fx

@@ -15,7 +15,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::config::{Config, MetricKind, MetricSpec};
+use crate::config::{Config, JobSpec, MetricKind, MetricSpec};
 
 pub use built_in::{BuiltIn, Subjects};
 pub(super) use built_in::{JobValues, Results};
@@ -88,13 +88,12 @@ pub(super) enum View {
 impl Metrics {
     /// Follows the configuration, at start and at reload. A user's metric
     /// keeps its value if its name and type are unchanged (SPEC §11).
-    pub fn configure(&mut self, config: &Config) {
+    /// `jobs` are those of `config`, wherever they are.
+    pub fn configure<'a>(&mut self, config: &Config, jobs: impl Iterator<Item = &'a JobSpec>) {
         let specs = config.telemetry.as_ref().map(|spec| &spec.metrics[..]);
         self.configure_user(specs.unwrap_or_default());
         self.built_in.configure(&Subjects {
-            jobs: config
-                .jobs
-                .iter()
+            jobs: jobs
                 .map(|job| (job.name.clone(), job.exec.is_some()))
                 .collect(),
             watches: config
