@@ -1,4 +1,4 @@
-//! The host as a configuration sees it: its name and its addresses.
+//! The host as a configuration sees it: its name, its addresses and its users.
 //!
 //! An input of the configuration, so that reading one is the same everywhere;
 //! only [`Host::current`] asks the kernel.
@@ -8,6 +8,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::interfaces::Addresses;
+use super::user_database::UserDatabase;
 
 /// The host as a configuration sees it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,14 +17,18 @@ pub struct Host {
     pub name: String,
     /// The addresses of its interfaces.
     pub addresses: Addresses,
+    /// Its users and groups.
+    pub users: UserDatabase,
 }
 
 impl Host {
-    /// A host of this name with these addresses of its interfaces.
+    /// A host of this name with these addresses of its interfaces, and without
+    /// users.
     pub fn new(name: impl Into<String>, interfaces: Vec<(String, IpAddr)>) -> Self {
         Self {
             name: name.into(),
             addresses: Addresses::new(interfaces),
+            users: UserDatabase::of("", ""),
         }
     }
 
@@ -32,7 +37,10 @@ impl Host {
     /// # Errors
     /// The kernel's, if it tells neither name nor addresses.
     pub fn current() -> io::Result<Self> {
-        Ok(Self::new(name()?, interfaces()?))
+        Ok(Self {
+            users: UserDatabase::of_host(),
+            ..Self::new(name()?, interfaces()?)
+        })
     }
 }
 

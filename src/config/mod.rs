@@ -40,6 +40,7 @@ pub mod telemetry;
 pub mod template;
 #[cfg(test)]
 mod tests;
+pub mod user_database;
 pub(crate) mod value;
 mod version2;
 pub mod watch;

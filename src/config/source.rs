@@ -1,4 +1,4 @@
-//! Reads the configuration file.
+//! Reads the configuration file, and what a configuration takes from others.
 //!
 //! The only place that opens it. Errors name the path and the cause.
 
@@ -10,7 +10,7 @@ use super::findings::Errors;
 
 /// A file of more bytes is taken for a mistake (a device, a log), not for a
 /// configuration.
-const LONGEST: u64 = 16 << 20;
+pub(crate) const LONGEST: u64 = 16 << 20;
 
 /// The text of the file.
 ///
@@ -34,7 +34,7 @@ pub(crate) fn read(path: &Path) -> Result<String, Errors> {
 }
 
 /// The bytes of the file, or one more than allowed of them.
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?
         .take(LONGEST + 1)
