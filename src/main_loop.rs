@@ -253,8 +253,9 @@ impl MainLoop {
         self.current.log = Some(config.logging.output);
         if let Some(discovery) = discovery {
             self.current.consul = config.consul;
-            if let Some(before) = std::mem::replace(&mut self.discovery, discovery) {
-                before.retire(LAST_WITHDRAWALS);
+            let before = std::mem::replace(&mut self.discovery, discovery);
+            if let Some(before) = before {
+                before.give_way(self.discovery.as_ref(), LAST_WITHDRAWALS);
             }
         }
         if let Some(control) = control {

@@ -2,27 +2,31 @@
 //!
 //! The only place that opens it. Errors name the path and the cause.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use super::findings::Errors;
 
 /// A file of more bytes is taken for a mistake (a device, a log), not for a
 /// configuration.
-pub(crate) const LONGEST: u64 = 16 << 20;
+const LONGEST: u64 = 16 << 20;
+
+/// How long whoever writes a pipe may take: a reload that waited for a FIFO that
+/// nobody ever writes would keep all later ones waiting.
+const PIPE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The text of the file.
 ///
 /// # Errors
-/// Why it can't be read: missing, a directory, not allowed, not UTF-8, empty, or
-/// too large.
+/// Why it can't be read: missing, a directory, not allowed, not UTF-8, empty, too
+/// large, or a pipe that does not end.
 pub(crate) fn read(path: &Path) -> Result<String, Errors> {
     let refuse = |why: &str| Errors::file(format!("cannot read {path:?}: {why}"));
     let bytes = read_bytes(path).map_err(|error| refuse(&cause(&error)))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err(refuse(&format!("it is larger than {} MiB", LONGEST >> 20)));
-    }
     let text = String::from_utf8(bytes).map_err(|error| {
         let offset = error.utf8_error().valid_up_to();
         refuse(&format!("it is not UTF-8 (at byte {offset})"))
@@ -33,21 +37,88 @@ pub(crate) fn read(path: &Path) -> Result<String, Errors> {
     Ok(text)
 }
 
-/// The bytes of the file, or one more than allowed of them.
+/// The bytes of the file.
+///
+/// # Errors
+/// `FileTooLarge` if there are more than [`LONGEST`], `TimedOut` if it is a pipe
+/// that has not come to its end in time.
 pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    read_by(path, Instant::now() + PIPE_PATIENCE)
+}
+
+fn read_by(path: &Path, deadline: Instant) -> io::Result<Vec<u8>> {
+    // Else open(2) waits for whoever writes a FIFO.
+    let mut options = OpenOptions::new();
+    let options = options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = options.open(path)?;
     let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LONGEST + 1)
-        .read_to_end(&mut bytes)?;
-    Ok(bytes)
+    // What it claims is enough: nobody needs to read it.
+    if file.metadata()?.len() <= LONGEST {
+        let file = Patient { file, deadline };
+        file.take(LONGEST + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 <= LONGEST {
+            return Ok(bytes);
+        }
+    }
+    Err(ErrorKind::FileTooLarge.into())
+}
+
+/// A file that is waited for if it is a pipe, until `deadline`.
+struct Patient {
+    file: File,
+    deadline: Instant,
+}
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            // Before its first writer has come, a FIFO reads like one whose last
+            // writer has gone; poll(2) tells them apart.
+            self.wait()?;
+            match self.file.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+    }
+}
+
+impl Patient {
+    /// Waits until there is something to read, or the end.
+    fn wait(&self) -> io::Result<()> {
+        let mut poll = libc::pollfd {
+            fd: self.file.as_raw_fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        };
+        loop {
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            let milliseconds = i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+            // SAFETY: one initialised pollfd, and the count says so.
+            match unsafe { libc::poll(&raw mut poll, 1, milliseconds) } {
+                0 => return Err(ErrorKind::TimedOut.into()),
+                ready if ready > 0 => return Ok(()),
+                _ => {}
+            }
+            let error = io::Error::last_os_error();
+            if error.kind() != ErrorKind::Interrupted {
+                return Err(error);
+            }
+        }
+    }
 }
 
 /// Why a file can't be read.
 pub(crate) fn cause(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::NotFound => "there is no such file".to_owned(),
+        ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        ErrorKind::FileTooLarge => format!("it is larger than {} MiB", LONGEST >> 20),
+        ErrorKind::TimedOut => {
+            let patience = PIPE_PATIENCE.as_secs();
+            format!("it is a pipe that nobody has written and closed within {patience} s")
+        }
         _ => error.to_string(),
     }
 }
@@ -103,5 +174,42 @@ mod tests {
     #[test]
     fn a_file_without_end_is_refused() {
         assert_eq!(error(Path::new("/dev/zero")), "it is larger than 16 MiB");
+        let huge = Sample::new("huge", b"");
+        let file = File::options().write(true).open(&huge.0).unwrap();
+        file.set_len(100 << 20).unwrap();
+        assert_eq!(error(&huge.0), "it is larger than 16 MiB");
+    }
+
+    /// A FIFO, made in the place of a sample.
+    fn fifo(name: &str) -> Sample {
+        let sample = Sample::new(name, b"");
+        std::fs::remove_file(&sample.0).unwrap();
+        let path = std::ffi::CString::new(sample.0.to_str().unwrap()).unwrap();
+        // SAFETY: the path is a string with its NUL.
+        assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+        sample
+    }
+
+    #[test]
+    fn a_fifo_is_read_once_its_writer_has_come_and_gone() {
+        let fifo = fifo("fifo");
+        let path = fifo.0.clone();
+        let writer = std::thread::spawn(move || std::fs::write(path, "{jobs: []}"));
+        assert_eq!(read(&fifo.0).unwrap(), "{jobs: []}");
+        writer.join().unwrap().unwrap();
+    }
+
+    #[test]
+    fn a_fifo_that_nobody_writes_or_closes_is_refused_in_time() {
+        let fifo = fifo("silent");
+        let error = || {
+            let soon = Instant::now() + Duration::from_millis(20);
+            read_by(&fifo.0, soon).unwrap_err().kind()
+        };
+        assert_eq!(error(), ErrorKind::TimedOut);
+        let mut writer = File::options();
+        let mut writer = writer.read(true).write(true).open(&fifo.0).unwrap();
+        std::io::Write::write_all(&mut writer, b"{jobs").unwrap();
+        assert_eq!(error(), ErrorKind::TimedOut);
     }
 }

@@ -209,7 +209,6 @@ impl File {
         let refuse = |why: &str| Err(format!("cannot read {:?}: {why}", self.path));
         self.text
             .get_or_init(|| match source::read_bytes(&self.path) {
-                Ok(bytes) if bytes.len() as u64 > source::LONGEST => refuse("it is too large"),
                 Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
                 Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
                 Err(error) => refuse(&cause(&error)),

@@ -43,10 +43,13 @@ use crate::telemetry::metrics::ConsulRequests;
 /// Room for a name lookup through the C library and a TLS handshake.
 const STACK: usize = 256 * 1024;
 
+/// How long the withdrawals of a predecessor go before our own requests.
+const PRECEDENCE: Duration = Duration::from_secs(1);
+
 /// The event loop's handle to everything that talks to one Consul.
 ///
 /// Dropping it ends its threads without waiting for them, and leaves registered
-/// what is registered; see [`retire`](Self::retire).
+/// what is registered; see [`give_way`](Self::give_way).
 pub struct Discovery {
     spec: ConsulSpec,
     requests: ConsulRequests,
@@ -86,6 +89,7 @@ impl Discovery {
             loop_inbox: inbox.clone(),
             inbox: new_orders,
             is_stopped: Arc::clone(&services.is_stopped),
+            busy: None,
         };
         spawn("consul", "consul", inbox, move || thread.run())?;
         Ok(Self {
@@ -150,10 +154,23 @@ impl Discovery {
         self.watches.remove(&id);
     }
 
-    /// Withdraws every service and ends when that is done, or after `within` at
-    /// the latest. For a reload that moves to another Consul.
-    pub fn retire(mut self, within: Duration) {
-        self.order(Order::Retire(Instant::now() + within));
+    /// Makes way for a successor, for a reload that moves to another Consul:
+    /// withdraws every service and ends when that is done, or after `within` at
+    /// the latest. A successor at the same address takes over what is registered;
+    /// one at another waits a moment for the withdrawals, because that may be
+    /// the same agent by another name.
+    pub fn give_way(mut self, successor: Option<&Self>, within: Duration) {
+        let end = Instant::now() + within;
+        let is_same = |other: &Self| other.spec.address == self.spec.address;
+        match successor {
+            Some(successor) if is_same(successor) => self.order(Order::HandOver(end)),
+            Some(successor) => {
+                let (busy, done) = bounded(0);
+                successor.order(Order::Await(done, Instant::now() + PRECEDENCE));
+                self.order(Order::Retire(end, Some(busy)));
+            }
+            None => self.order(Order::Retire(end, None)),
+        }
         self.services.agent = None;
     }
 }

@@ -20,8 +20,14 @@ use crate::message::{Message, Wish};
 pub(super) enum Order {
     /// A new wanted state.
     Wish(Wish),
-    /// End when everything is withdrawn, but not later than this.
-    Retire(Instant),
+    /// End when everything is withdrawn, but not later than this, and then drop
+    /// what somebody may wait for.
+    Retire(Instant, Option<Sender<()>>),
+    /// Another thread looks after what is registered: end when what is to be
+    /// withdrawn is, but not later than this.
+    HandOver(Instant),
+    /// Ask for nothing before this has been dropped, or that moment has come.
+    Await(Receiver<()>, Instant),
 }
 
 /// The thread's part of the services.
@@ -36,6 +42,8 @@ pub(super) struct Services {
     pub(super) inbox: Receiver<Order>,
     /// Set before the client is interrupted.
     pub(super) is_stopped: Arc<AtomicBool>,
+    /// Dropped with the thread, for a successor that waits for its end.
+    pub(super) busy: Option<Sender<()>>,
 }
 
 impl Services {
@@ -91,12 +99,20 @@ impl Services {
         }
     }
 
-    fn take(&self, order: Order, reconciler: &mut Reconciler, retire_at: &mut Option<Instant>) {
+    fn take(&mut self, order: Order, reconciler: &mut Reconciler, retire_at: &mut Option<Instant>) {
         match order {
             Order::Wish(wish) => self.tell(reconciler.wish(Instant::now(), wish)),
-            Order::Retire(at) => {
+            Order::Retire(at, busy) => {
                 self.tell(reconciler.withdraw_all(Instant::now()));
                 *retire_at = Some(at);
+                self.busy = busy;
+            }
+            Order::HandOver(at) => {
+                reconciler.keep_withdrawals();
+                *retire_at = Some(at);
+            }
+            Order::Await(done, until) => {
+                let _done_or_late = done.recv_deadline(until);
             }
         }
     }

@@ -162,8 +162,18 @@ impl Supervisor {
         for step in plan.steps {
             self.carry_out(step);
         }
+        if new_backend {
+            self.move_over();
+        }
         self.complete_retired();
         self.fx.came_to_rest = true;
+    }
+
+    /// Lists in another catalog what was found healthy, without waiting for the
+    /// next check.
+    fn move_over(&mut self) {
+        self.for_each_job(Job::move_over);
+        self.on_telemetry_beat();
     }
 
     /// Says what is done and what is odd, each in a line of its own.

@@ -55,6 +55,15 @@ impl Service {
         }
     }
 
+    /// The catalog is another one, which knows nothing of it.
+    pub(super) fn move_over(&mut self, healthy: Option<bool>, fx: &mut Effects) {
+        match healthy {
+            Some(true) if self.advertised => self.passed(fx),
+            None => self.introduce(fx),
+            Some(_) => {}
+        }
+    }
+
     /// It must not be listed any more. Returns its id if it may be.
     pub(super) fn withdraw(&mut self, fx: &mut Effects) -> Option<String> {
         if !std::mem::take(&mut self.advertised) {

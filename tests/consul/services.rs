@@ -250,9 +250,54 @@ fn dropping_leaves_services_registered_and_retiring_does_not() {
 
     let world = World::at(&agent.http());
     world.beat(&app);
-    world.discovery.retire(Duration::from_secs(30));
+    world.discovery.give_way(None, Duration::from_secs(30));
     world.facts.wait_for_end();
     agent.wait_for_status("left", None);
+}
+
+#[test]
+fn a_successor_at_the_same_address_takes_over_what_is_registered() {
+    let Some(agent) = Agent::dev() else { return };
+    let (kept, gone) = (Arc::new(service("kept")), Arc::new(service("gone")));
+    let before = World::at(&agent.http());
+    for app in [&kept, &gone] {
+        before.beat(app);
+        agent.wait_for_status(&app.name, Some("passing"));
+    }
+    let after = World::at(&agent.http());
+    before.withdraw(&gone);
+    before
+        .discovery
+        .give_way(Some(&after.discovery), Duration::from_secs(30));
+    after.beat(&kept);
+    before.facts.wait_for_end();
+    agent.wait_for_status("gone", None);
+    agent.wait_for_status("kept", Some("passing"));
+    assert_eq!(
+        agent.answered("method=PUT url=/v1/agent/service/deregister/gone-host"),
+        1
+    );
+    assert_eq!(agent.answered("deregister/kept-host"), 0);
+    after.withdraw(&kept);
+    assert!(after.facts.withdrawn().1);
+    agent.wait_for_status("kept", None);
+}
+
+#[test]
+fn a_successor_that_calls_the_same_agent_by_another_name_comes_after_the_withdrawal() {
+    let Some(agent) = Agent::dev() else { return };
+    let app = Arc::new(service("moved"));
+    let before = World::at(&agent.http());
+    before.beat(&app);
+    agent.wait_for_status("moved", Some("passing"));
+    let after = World::at(&format!("[::ffff:{}]:8500", agent.address()));
+    before
+        .discovery
+        .give_way(Some(&after.discovery), Duration::from_secs(30));
+    after.beat(&app);
+    agent.log().wait_for("deregister/moved-host");
+    agent.log().wait_for("url=/v1/agent/service/register");
+    agent.wait_for_status("moved", Some("passing"));
 }
 
 #[test]

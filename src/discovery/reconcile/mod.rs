@@ -144,6 +144,12 @@ impl Reconciler {
         effects
     }
 
+    /// Forgets every service but those that are to be withdrawn.
+    pub(super) fn keep_withdrawals(&mut self) {
+        self.services
+            .retain(|_, entry| matches!(entry.wanted, Wanted::Absent));
+    }
+
     fn want_registered(
         &mut self,
         now: Instant,

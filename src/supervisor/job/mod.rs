@@ -314,6 +314,23 @@ impl Job {
             .and_then(|service| service.withdraw(fx))
     }
 
+    /// The catalog is another one: a service that was found healthy is listed
+    /// there at once.
+    pub(super) fn move_over(&mut self, fx: &mut Effects) {
+        if self.is_stopping() || self.retired {
+            return;
+        }
+        let healthy = [Code::Healthy, Code::Unhealthy].map(|code| self.holds(code));
+        if let Some(service) = &mut self.service {
+            let healthy = match healthy {
+                [true, _] => Some(true),
+                [_, true] => Some(false),
+                _ => None,
+            };
+            service.move_over(healthy, fx);
+        }
+    }
+
     // Maintenance mode.
 
     pub(super) fn enter_maintenance(&mut self, fx: &mut Effects) {

@@ -294,3 +294,47 @@ fn an_unchanged_watch_goes_on_over_a_reload() {
          0 event {Stopped, late}",
     );
 }
+
+#[test]
+fn another_consul_is_told_at_once_what_is_healthy() {
+    let jobs = || {
+        let unchecked = |name| {
+            let second = Duration::from_secs(1);
+            advertised(name).health(|health| health.interval = 10 * second)
+        };
+        let (new, mut listed) = (unchecked("new"), unchecked("listed"));
+        listed.service.as_mut().unwrap().initial_status = Some(InitialStatus::Warning);
+        vec![advertised("web"), advertised("sick"), new, listed]
+    };
+    let at = |address: &str| {
+        let mut config = config(jobs());
+        config.consul = Some(crate::config::ConsulSpec {
+            address: address.to_owned(),
+            tls: None,
+            token: None,
+        });
+        config
+    };
+    let mut sim = Sim::with_config(at("one:8500"));
+    sim.advance(1000);
+    sim.exit("check.web", 0);
+    sim.exit("check.sick", 0);
+    sim.advance(1000);
+    sim.exit("check.sick", 1);
+    sim.take_record();
+    sim.reload_to(at("two:8500"));
+    sim.expect(
+        "2000 info reload: update consul: address
+         2000 info reload: 7 kept, 1 changed
+         2000 heartbeat web-host
+         2000 register Warning listed-host",
+    );
+    sim.reload_to(at("two:8500"));
+    sim.request(Request::Maintenance(true));
+    sim.take_record();
+    sim.reload_to(at("three:8500"));
+    sim.expect(
+        "2000 info reload: update consul: address
+         2000 info reload: 7 kept, 1 changed",
+    );
+}
