@@ -265,7 +265,7 @@ impl MainLoop {
             );
             self.current.socket = Some(config.control.socket);
             if let Some(before) = self.control.replace(control) {
-                retire(move |deadline| before.stop(deadline));
+                retire(move |deadline| before.give_way(deadline));
             }
         }
         if let Some(telemetry) = telemetry {
@@ -275,7 +275,7 @@ impl MainLoop {
                 log::info!("telemetry listens on {}", server.address());
             }
             if let Some(before) = before {
-                retire(move |deadline| before.stop(deadline));
+                retire(move |deadline| before.give_way(deadline));
             }
         }
     }

@@ -320,6 +320,55 @@ fn stopping_finishes_answers_in_flight_and_closes_the_idle() {
 }
 
 #[test]
+fn stopping_answers_everybody_who_had_been_connected_and_had_asked() {
+    let one_at_a_time = Limits {
+        connections: 1,
+        ..Limits::default()
+    };
+    for mut fixture in Fixture::both(&one_at_a_time) {
+        let mut busy = fixture.connect();
+        busy.send(b"GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+        fixture.known.gate.await_arrivals(1);
+        let mut waiting: Vec<_> = (0..20).map(|_| fixture.connect()).collect();
+        for client in &mut waiting {
+            client.send(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+        let server = fixture.server.take().unwrap();
+        let stopping = thread::spawn(move || server.stop(Instant::now() + PATIENCE));
+        // Whoever is refused knows that the end has begun.
+        while fixture.try_connect().is_ok() {}
+        fixture.known.gate.open();
+        for client in waiting.iter_mut().chain([&mut busy]) {
+            let answer = client.rest();
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer:?}");
+        }
+        stopping.join().unwrap();
+    }
+}
+
+#[test]
+fn whoever_gives_way_hears_those_who_have_not_asked_yet() {
+    for mut fixture in Fixture::both(&Limits::default()) {
+        let mut idle = fixture.connect();
+        idle.send(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n");
+        idle.until("\r\n\r\nok");
+        let (mut silent, mut slow) = (fixture.connect(), fixture.connect());
+        slow.send(b"GET /ok HT");
+        let server = fixture.server.take().unwrap();
+        let stopping = thread::spawn(move || server.give_way(Instant::now() + PATIENCE));
+        // The end of the idle one tells that it has begun.
+        assert_eq!(idle.rest(), "");
+        silent.send(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n");
+        slow.send(b"TP/1.1\r\nHost: a\r\n\r\n");
+        for client in [&mut silent, &mut slow] {
+            let answer = client.rest();
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer:?}");
+        }
+        stopping.join().unwrap();
+    }
+}
+
+#[test]
 fn stopping_cuts_off_at_the_deadline() {
     for mut fixture in Fixture::both(&Limits::default()) {
         let mut busy = fixture.connect();

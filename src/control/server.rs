@@ -88,6 +88,13 @@ impl Control {
         drop(self.file);
         self.server.stop(deadline);
     }
+
+    /// Like [`stop`](Self::stop), when another socket has taken the place of this
+    /// one: whoever is connected may still ask.
+    pub fn give_way(self, deadline: Instant) {
+        drop(self.file);
+        self.server.give_way(deadline);
+    }
 }
 
 /// What answers on the control socket.

@@ -139,12 +139,18 @@ impl Server {
     /// last answer has been given, at `deadline` at the latest. Answers that are
     /// not finished then are cut off.
     pub fn stop(self, deadline: Instant) {
-        self.pool.stop(deadline);
+        self.pool.stop(deadline, false);
+    }
+
+    /// Like [`stop`](Self::stop) for a server that has a successor elsewhere:
+    /// whoever is connected and has not asked yet has until `deadline` to do so.
+    pub fn give_way(self, deadline: Instant) {
+        self.pool.stop(deadline, true);
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.pool.stop(Instant::now());
+        self.pool.stop(Instant::now(), false);
     }
 }

@@ -72,9 +72,15 @@ struct State {
     newcomers: usize,
     streams: usize,
     visits: Vec<Entry>,
+    /// Connections that waited to be accepted when the server was stopped.
+    last: Vec<Stream>,
     next_id: u64,
     last_start: Option<Instant>,
     stopping: bool,
+    /// The time for last answers is over.
+    is_over: bool,
+    /// Those who have not asked yet may still do so.
+    is_patient: bool,
     /// When the want of threads and that of descriptors were last logged.
     told_of_threads: Option<Instant>,
     told_of_descriptors: Option<Instant>,
@@ -87,6 +93,8 @@ struct Entry {
     stream: Arc<Stream>,
     /// Since when it waits for its client to say or take something.
     waits_since: Option<Instant>,
+    /// It has had an answer: what it waits for is one more request.
+    is_kept: bool,
     evicted: bool,
 }
 
@@ -160,13 +168,17 @@ impl Pool {
         Ok(pool)
     }
 
-    /// See [`Server::stop`](super::Server::stop).
-    pub(super) fn stop(&self, deadline: Instant) {
+    /// See [`Server::stop`](super::Server::stop), and, with `patience`,
+    /// [`Server::give_way`](super::Server::give_way).
+    pub(super) fn stop(&self, deadline: Instant, patience: bool) {
         let mut state = self.lock();
         state.stopping = true;
+        state.is_patient = patience;
+        // They have been connected: nobody told them that nobody listens.
+        state.last = self.listener.accept_waiting();
         self.listener.shut_down();
         for entry in &state.visits {
-            if entry.waits_since.is_some() {
+            if entry.waits_since.is_some() && (entry.is_kept || !patience) {
                 // What has arrived can still be read; it gets its answer.
                 entry.stream.shut_down(Shutdown::Read);
             }
@@ -179,6 +191,8 @@ impl Pool {
             }
             state = self.wait(state, left);
         }
+        state.is_over = true;
+        state.last.clear();
         for entry in &state.visits {
             entry.stream.shut_down(Shutdown::Both);
         }
@@ -234,12 +248,20 @@ impl Pool {
             match self.listener.accept() {
                 Ok(stream) => return self.admit(stream),
                 Err(error) if self.tolerates(&error) => {}
-                Err(_stopping) => {
-                    self.lock().accepting -= 1;
-                    return None;
-                }
+                Err(_stopping) => return self.next_of_the_last(),
             }
         }
+    }
+
+    /// One of those who were connected before the server was stopped.
+    fn next_of_the_last(self: &Arc<Self>) -> Option<Visit> {
+        let mut state = self.lock();
+        let Some(stream) = state.last.pop() else {
+            state.accepting -= 1;
+            return None;
+        };
+        drop(state);
+        self.admit(stream)
     }
 
     /// Gives a new connection its place, and makes sure that somebody else
@@ -248,15 +270,19 @@ impl Pool {
         let mut state = self.lock();
         state.accepting -= 1;
         let mut state = self.make_room(state);
-        if state.stopping {
+        if state.is_over {
             return None;
         }
         let (id, stream, arrived) = (state.next_id, Arc::new(stream), Instant::now());
+        if state.stopping && !state.is_patient {
+            stream.shut_down(Shutdown::Read);
+        }
         state.next_id += 1;
         state.visits.push(Entry {
             id,
             stream: Arc::clone(&stream),
             waits_since: Some(arrived),
+            is_kept: false,
             evicted: false,
         });
         let pool = Arc::clone(self);
@@ -266,7 +292,8 @@ impl Pool {
             stream,
             arrived,
         };
-        if state.accepting == 0 && state.threads <= self.limits.connections {
+        let is_wanted = !state.stopping || !state.last.is_empty();
+        if is_wanted && state.accepting == 0 && state.threads <= self.limits.connections {
             state.threads += 1;
             state.accepting += 1;
             state.last_start = Some(arrived);
@@ -293,7 +320,7 @@ impl Pool {
     /// Waits until there is room for one more connection, and makes some.
     fn make_room<'a>(&self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
         state.newcomers += 1;
-        while state.visits.len() >= self.limits.connections && !state.stopping {
+        while state.visits.len() >= self.limits.connections && !state.is_over {
             let leaving = state.visits.iter().any(|entry| entry.evicted);
             let look_again = if leaving { None } else { state.evict() };
             state = self.wait(state, look_again.unwrap_or(PATIENCE));
@@ -327,7 +354,11 @@ impl Pool {
     fn keeps_me(&self) -> bool {
         let mut state = self.lock();
         self.notify(&state);
-        if state.stopping || state.accepting >= state.wanted_idle() {
+        let is_wanted = match state.stopping {
+            true => !state.last.is_empty(),
+            false => state.accepting < state.wanted_idle(),
+        };
+        if !is_wanted {
             return false;
         }
         state.accepting += 1;
@@ -422,6 +453,7 @@ impl Visit {
     pub(super) fn await_client(&self) {
         if let Some(entry) = self.pool.lock().entry(self.id) {
             entry.waits_since = Some(Instant::now());
+            entry.is_kept = true;
         }
     }
 

@@ -46,6 +46,21 @@ impl Listener {
         }
     }
 
+    /// The clients that wait to be accepted at this moment. Only for the end:
+    /// accept does not wait any more afterwards.
+    pub(super) fn accept_waiting(&self) -> Vec<Stream> {
+        let is_set = match self {
+            Self::Unix(listener) => listener.set_nonblocking(true),
+            Self::Tcp(listener) => listener.set_nonblocking(true),
+        };
+        let waiting = std::iter::from_fn(|| self.accept().ok());
+        if is_set.is_ok() {
+            waiting.collect()
+        } else {
+            Vec::new()
+        }
+    }
+
     /// Refuses new clients and wakes every thread that waits in accept, with
     /// EINVAL. The address itself stays taken until the listener is dropped.
     pub(super) fn shut_down(&self) {

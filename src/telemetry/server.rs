@@ -115,6 +115,12 @@ impl Telemetry {
     pub fn stop(self, deadline: Instant) {
         self.server.stop(deadline);
     }
+
+    /// Like [`stop`](Self::stop), when another server has taken the place of this
+    /// one: whoever is connected may still ask.
+    pub fn give_way(self, deadline: Instant) {
+        self.server.give_way(deadline);
+    }
 }
 
 /// A quarter of the descriptors at most: whoever connects must not take away
