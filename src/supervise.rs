@@ -75,6 +75,7 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
     let consul_requests = common.consul_requests.clone();
     let identity = Identity {
         pid: std::process::id(),
+        config: path.to_owned(),
         environment,
         requests,
         consul_requests,

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use containerpilot::clock::Clock;
 use containerpilot::config::{MetricKind, MetricSpec};
 use containerpilot::event::{Code, Event};
-use containerpilot::telemetry::clock::Clock;
 use containerpilot::telemetry::exposition::Format;
 use containerpilot::telemetry::metrics::{DEFAULT_BOUNDS, Metrics};
 use containerpilot::telemetry::process::ProcessStats;

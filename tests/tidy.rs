@@ -21,6 +21,7 @@ const LONGEST_CODE: usize = 400;
 /// rows above its own; modules of one row know nothing of each other.
 const LAYERS: &[&[&str]] = &[
     &[
+        "clock",
         "environment",
         "event",
         "search_path",
@@ -28,7 +29,7 @@ const LAYERS: &[&[&str]] = &[
         "unix_socket",
         "version",
     ],
-    &["config", "http"],
+    &["config", "control::status", "http"],
     &["control::api", "telemetry::metrics", "telemetry::status"],
     &["telemetry::question"],
     &["message", "cli"],

@@ -63,6 +63,7 @@ pub use host::Host;
 pub use job::{JobSpec, Restarts};
 pub use logging::LoggingSpec;
 pub use service::{InitialStatus, ServiceSpec};
+pub(crate) use suggest::hint as did_you_mean;
 pub use telemetry::{MetricKind, MetricSpec, TelemetrySpec};
 pub use watch::WatchSpec;
 pub use when::{Start, When};

@@ -4,9 +4,10 @@
 //! The server turns HTTP into a [`Request`] and a [`Reply`] back into HTTP; the
 //! supervisor sees only these. Nothing here does I/O.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{body, query};
+use super::status::{JobStatus, Status};
+use super::{body, path, query};
 
 /// What a client asks of the supervisor, completely validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,12 @@ pub enum Request {
     Reload(Reload),
     /// `POST /v3/maintenance/enable` (`true`) and `/disable` (`false`).
     Maintenance(bool),
+    /// `GET /v3/status`
+    Status,
+    /// `GET /v3/health`, of all jobs or of those of one name.
+    Health(Option<String>),
+    /// `GET /v3/jobs/NAME`
+    Job(String),
 }
 
 /// What is wanted of a reload.
@@ -43,6 +50,12 @@ pub enum Reply {
     Updated(bool),
     /// 200 with what a reload does, one item a line.
     Plan(String),
+    /// 200 with everything there is to know.
+    Status(Box<Status>),
+    /// 200 with what there is to know of the jobs of one name, at that moment.
+    Jobs(Instant, Vec<JobStatus>),
+    /// 200 if nothing speaks against it that all is well, else 503 with what does.
+    Health(Vec<String>),
     /// The request was understood but not carried out; nothing has changed.
     Refused {
         /// The HTTP status, 4xx or 5xx.
@@ -52,16 +65,27 @@ pub enum Reply {
     },
 }
 
-/// Turns the query and the body of a request into what is asked, or into the
-/// refusal.
-pub type Parse = fn(&str, &[u8]) -> Result<Request, Reply>;
+/// What a request to a known endpoint says.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked<'a> {
+    /// What stands in the path for `{name}`, decoded; empty if nothing does.
+    pub name: &'a str,
+    /// What follows the `?`.
+    pub query: &'a str,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// Turns what a request says into what is asked, or into the refusal.
+pub type Parse = fn(&Asked<'_>) -> Result<Request, Reply>;
 
 /// One thing that the control plane can be asked.
 #[derive(Debug)]
 pub struct Endpoint {
     /// The HTTP method; where it is `GET`, `HEAD` works too.
     pub method: &'static str,
-    /// The path, which is also its name in metrics.
+    /// The path, which is also its name in metrics. `{name}` stands for the name
+    /// of a job, percent-encoded.
     pub path: &'static str,
     /// Another path that does the same.
     pub alias: Option<&'static str>,
@@ -70,7 +94,7 @@ pub struct Endpoint {
     /// How long a client waits for the answer, from before it connects; the
     /// server gives up [`SERVER_MARGIN`] earlier, so that it can say so.
     pub deadline: Duration,
-    /// What a query and a body mean.
+    /// What a request means.
     pub parse: Parse,
 }
 
@@ -87,7 +111,7 @@ pub static PING: Endpoint = Endpoint {
     alias: None,
     summary: "answers ok if the supervisor is up",
     deadline: SHORT,
-    parse: |_query, _body| Ok(Request::Ping),
+    parse: |_| Ok(Request::Ping),
 };
 
 /// `POST /v3/env`
@@ -97,7 +121,7 @@ pub static ENV: Endpoint = Endpoint {
     alias: Some("/v3/environ"),
     summary: "sets or unsets environment variables of all processes started from now on",
     deadline: SHORT,
-    parse: |_query, body| body::put_env(body),
+    parse: |asked| body::put_env(asked.body),
 };
 
 /// `POST /v3/metric`
@@ -107,7 +131,7 @@ pub static METRIC: Endpoint = Endpoint {
     alias: None,
     summary: "pushes values to the metrics of the configuration",
     deadline: SHORT,
-    parse: |_query, body| body::put_metric(body),
+    parse: |asked| body::put_metric(asked.body),
 };
 
 /// `POST /v3/reload`
@@ -117,7 +141,7 @@ pub static RELOAD: Endpoint = Endpoint {
     alias: None,
     summary: "reads the configuration again; answers when it has been accepted or refused",
     deadline: RELOAD_DEADLINE,
-    parse: |query, _body| query::reload(query),
+    parse: |asked| query::reload(asked.query),
 };
 
 /// `POST /v3/maintenance/enable`
@@ -127,7 +151,7 @@ pub static MAINTENANCE_ENABLE: Endpoint = Endpoint {
     alias: None,
     summary: "enters maintenance mode; answers whether that changed anything",
     deadline: SHORT,
-    parse: |_query, _body| Ok(Request::Maintenance(true)),
+    parse: |_| Ok(Request::Maintenance(true)),
 };
 
 /// `POST /v3/maintenance/disable`
@@ -137,24 +161,67 @@ pub static MAINTENANCE_DISABLE: Endpoint = Endpoint {
     alias: None,
     summary: "leaves maintenance mode; answers whether that changed anything",
     deadline: SHORT,
-    parse: |_query, _body| Ok(Request::Maintenance(false)),
+    parse: |_| Ok(Request::Maintenance(false)),
+};
+
+/// `GET /v3/status`
+pub static STATUS: Endpoint = Endpoint {
+    method: "GET",
+    path: "/v3/status",
+    alias: None,
+    summary: "tells all about the supervisor, its jobs and its watches",
+    deadline: SHORT,
+    parse: |_| Ok(Request::Status),
+};
+
+/// `GET /v3/health`
+pub static HEALTH: Endpoint = Endpoint {
+    method: "GET",
+    path: "/v3/health",
+    alias: None,
+    summary: "tells whether all is well, or one job: 200, or 503 with what is not",
+    deadline: SHORT,
+    parse: |asked| query::health(asked.query),
+};
+
+/// `GET /v3/jobs/{name}`
+pub static JOB: Endpoint = Endpoint {
+    method: "GET",
+    path: "/v3/jobs/{name}",
+    alias: None,
+    summary: "tells all about a job",
+    deadline: SHORT,
+    parse: |asked| Ok(Request::Job(asked.name.to_owned())),
 };
 
 /// Every endpoint, in the order of the manual.
-pub static ENDPOINTS: [&Endpoint; 6] = [
+pub static ENDPOINTS: &[&Endpoint] = &[
     &PING,
     &ENV,
     &METRIC,
     &RELOAD,
     &MAINTENANCE_ENABLE,
     &MAINTENANCE_DISABLE,
+    &STATUS,
+    &HEALTH,
+    &JOB,
 ];
 
-/// The endpoint of this path, by its name or its alias.
-pub fn endpoint(path: &str) -> Option<&'static Endpoint> {
-    ENDPOINTS
-        .into_iter()
-        .find(|endpoint| endpoint.path == path || endpoint.alias == Some(path))
+/// The endpoint of this path, by its name or its alias, and what stands there for
+/// `{name}`.
+pub fn endpoint(path: &str) -> Option<(&'static Endpoint, String)> {
+    ENDPOINTS.iter().find_map(|endpoint| {
+        let name = path::name_in(endpoint.path, path);
+        let alias = || endpoint.alias.and_then(|alias| path::name_in(alias, path));
+        Some((*endpoint, name.or_else(alias)?))
+    })
+}
+
+impl Endpoint {
+    /// The path of this endpoint for the job of this name.
+    pub fn path_of(&self, name: &str) -> String {
+        path::with_name(self.path, name)
+    }
 }
 
 #[cfg(test)]
@@ -165,7 +232,7 @@ mod tests {
     fn every_path_and_alias_leads_to_its_endpoint_and_to_no_other() {
         for endpoint in ENDPOINTS {
             for path in [Some(endpoint.path), endpoint.alias].into_iter().flatten() {
-                let found = super::endpoint(path).map(|found| found.path);
+                let found = super::endpoint(path).map(|(found, _)| found.path);
                 assert_eq!(found, Some(endpoint.path), "{path}");
             }
             assert!(endpoint.deadline > SERVER_MARGIN);
@@ -178,9 +245,20 @@ mod tests {
             "/v3/ping/",
             "/v3/maintenance",
             "/v3/maintenance/",
+            "/v3/jobs/",
+            "/v3/jobs/app/nonsense",
             "/ping",
         ] {
             assert!(endpoint(path).is_none(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_job_is_named_in_the_path() {
+        for name in ["app", "/bin/app", "ü %", "stop", ".."] {
+            let path = JOB.path_of(name);
+            let found = endpoint(&path).map(|(found, name)| (found.path, name));
+            assert_eq!(found, Some((JOB.path, name.to_owned())), "{path}");
         }
     }
 
@@ -191,9 +269,15 @@ mod tests {
             (&RELOAD, Request::Reload(Reload::default())),
             (&MAINTENANCE_ENABLE, Request::Maintenance(true)),
             (&MAINTENANCE_DISABLE, Request::Maintenance(false)),
+            (&STATUS, Request::Status),
+            (&HEALTH, Request::Health(None)),
         ] {
             for body in [&b""[..], b"{}", b"\xff"] {
-                assert_eq!((endpoint.parse)("", body), Ok(request.clone()));
+                let asked = Asked {
+                    body,
+                    ..Asked::default()
+                };
+                assert_eq!((endpoint.parse)(&asked), Ok(request.clone()));
             }
         }
     }

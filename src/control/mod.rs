@@ -2,8 +2,10 @@
 
 pub mod api;
 mod body;
+mod path;
 mod query;
 pub mod server;
 mod socket;
+pub mod status;
 
 pub use socket::Error as SocketError;

@@ -5,6 +5,7 @@
 //! knows is refused: `?dry-rum` must not reload.
 
 use super::api::{Reload, Reply, Request};
+use super::path;
 
 const BAD_REQUEST: u16 = 400;
 
@@ -36,6 +37,20 @@ pub(super) fn reload(query: &str) -> Result<Request, Reply> {
     Ok(Request::Reload(how))
 }
 
+/// `/v3/health`: `job=NAME`, percent-encoded; without it all jobs.
+pub(super) fn health(query: &str) -> Result<Request, Reply> {
+    let mut job = None;
+    for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
+        let value = parameter.strip_prefix("job=").ok_or_else(|| {
+            let name = parameter.split('=').next().unwrap_or_default();
+            refuse(format!("unknown parameter {name:?} (known: job)"))
+        })?;
+        let name = path::decode(value).filter(|name| !name.is_empty());
+        job = Some(name.ok_or_else(|| refuse(format!("job: {value:?} is no name")))?);
+    }
+    Ok(Request::Health(job))
+}
+
 fn refuse(message: String) -> Reply {
     let status = BAD_REQUEST;
     Reply::Refused { status, message }
@@ -57,6 +72,27 @@ mod tests {
         ] {
             let how = Reload { verbose, dry_run };
             assert_eq!(reload(query), Ok(Request::Reload(how)), "{query}");
+        }
+    }
+
+    #[test]
+    fn health_is_asked_of_all_jobs_or_of_one() {
+        for (query, job) in [
+            ("", None),
+            ("job=app", Some("app")),
+            ("job=%2Fbin%2Fapp", Some("/bin/app")),
+            ("job=a&job=b", Some("b")),
+        ] {
+            let request = Request::Health(job.map(str::to_owned));
+            assert_eq!(health(query), Ok(request), "{query}");
+        }
+        for (query, message) in [
+            ("job", "unknown parameter \"job\" (known: job)"),
+            ("job=", "job: \"\" is no name"),
+            ("job=%zz", "job: \"%zz\" is no name"),
+            ("jbo=app", "unknown parameter \"jbo\" (known: job)"),
+        ] {
+            assert_eq!(health(query), Err(refuse(message.to_owned())), "{query}");
         }
     }
 

@@ -9,13 +9,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::api::{self, Endpoint, Reply, Request, SERVER_MARGIN};
+use super::api::{self, Asked, Endpoint, Reply, Request, SERVER_MARGIN};
 use super::socket::{self, SocketFile};
+use super::status;
+use crate::clock::Clock;
 use crate::http::{self, Body, Limits, Listener, Method, Response, Server};
 use crate::message::{Message, ReplyTo};
 
@@ -75,6 +77,7 @@ impl Control {
         let endpoints = Endpoints {
             inbox: Box::new(inbox),
             observe: Box::new(observe),
+            clock: Mutex::new(Clock::now()),
         };
         let listener = Listener::Unix(listener);
         let server = Server::start("control", listener, Limits::default(), Arc::new(endpoints));
@@ -101,13 +104,15 @@ impl Control {
 struct Endpoints {
     inbox: Box<dyn Fn(Message) + Send + Sync>,
     observe: Box<dyn Fn(&'static str, u16) + Send + Sync>,
+    /// Tells the same moment the same way in every answer.
+    clock: Mutex<Clock>,
 }
 
 impl http::Handler for Endpoints {
     fn handle(&self, request: http::Request) -> Response {
         let path = versioned(&request.host, &request.path);
         let (name, response) = match api::endpoint(&path) {
-            Some(endpoint) => (endpoint.path, self.call(endpoint, &request)),
+            Some((endpoint, name)) => (endpoint.path, self.call(endpoint, &name, &request)),
             None => (
                 OTHER,
                 Response::text(404, &format!("no such endpoint: {path:?}")),
@@ -126,7 +131,7 @@ impl http::Handler for Endpoints {
 }
 
 impl Endpoints {
-    fn call(&self, endpoint: &Endpoint, request: &http::Request) -> Response {
+    fn call(&self, endpoint: &Endpoint, name: &str, request: &http::Request) -> Response {
         let allowed = match endpoint.method {
             "GET" => "GET, HEAD",
             method => method,
@@ -136,10 +141,24 @@ impl Endpoints {
             let message = format!("{} is asked with {allowed}", endpoint.path);
             return Response::text(405, &message).with_header("Allow", allowed);
         }
-        match (endpoint.parse)(&request.query, &request.body) {
-            Ok(asked) => respond(self.ask(asked, endpoint.deadline.saturating_sub(SERVER_MARGIN))),
-            Err(refusal) => respond(refusal),
-        }
+        let asked = Asked {
+            name,
+            query: &request.query,
+            body: &request.body,
+        };
+        let patience = endpoint.deadline.saturating_sub(SERVER_MARGIN);
+        let reply = match (endpoint.parse)(&asked) {
+            Ok(asked) => self.ask(asked, patience),
+            Err(refusal) => refusal,
+        };
+        respond(reply, || self.clock())
+    }
+
+    fn clock(&self) -> Clock {
+        // No invariant of a clock spans a call that could panic.
+        let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.follow(Clock::now());
+        *clock
     }
 
     /// Asks the supervisor and waits for its reply.
@@ -176,20 +195,27 @@ fn versioned<'a>(host: &str, path: &'a str) -> Cow<'a, str> {
     Cow::Borrowed(path)
 }
 
-fn respond(reply: Reply) -> Response {
+fn respond(reply: Reply, clock: impl FnOnce() -> Clock) -> Response {
     match reply {
         Reply::Done => Response::empty(200),
         Reply::Pong => Response {
             body: Body::Bytes(b"ok".to_vec()),
             ..Response::empty(200)
         },
-        Reply::Updated(updated) => {
-            let body = format!("{{\n  \"updated\": {updated}\n}}");
-            Response::with_body(200, "application/json", body.into_bytes())
+        Reply::Updated(updated) => json(200, format!("{{\n  \"updated\": {updated}\n}}")),
+        Reply::Status(status) => json(200, status.to_json(&clock())),
+        Reply::Jobs(now, jobs) => json(200, status::jobs_to_json(now, &jobs, &clock())),
+        Reply::Health(reasons) => {
+            let status = if reasons.is_empty() { 200 } else { 503 };
+            json(status, status::health_to_json(&reasons))
         }
         Reply::Plan(text) => Response::text(200, text.trim_end()),
         Reply::Refused { status, message } => Response::text(status, &message),
     }
+}
+
+fn json(status: u16, body: String) -> Response {
+    Response::with_body(status, "application/json", body.into_bytes())
 }
 
 #[cfg(test)]
@@ -224,6 +250,7 @@ mod tests {
         let endpoints = Endpoints {
             inbox: Box::new(move |message| inbox.send(message).unwrap()),
             observe: Box::new(|_, _| ()),
+            clock: Mutex::new(Clock::now()),
         };
         let expected = Reply::Refused {
             status: 503,

@@ -12,6 +12,7 @@ use super::JobId;
 use super::effects::Effects;
 use super::timers::Timer;
 use crate::config::HealthSpec;
+use crate::control::status::{CheckStatus, HealthStatus};
 use crate::event::{Code, Event};
 use crate::message::{ExecId, ExitStatus, Label, Pid, StartError};
 
@@ -69,6 +70,8 @@ pub(super) struct Health {
     /// A check of this run has passed: its start period is over.
     started: bool,
     row: Row,
+    /// The last check that had a result.
+    last: Option<CheckStatus>,
     /// Between the first start of the job and its completion.
     wanted: bool,
     check: Option<Check>,
@@ -98,6 +101,7 @@ impl Health {
             since: now,
             started: false,
             row: Row::default(),
+            last: None,
             wanted: false,
             check: None,
         }
@@ -106,6 +110,29 @@ impl Health {
     /// What is known now.
     pub(super) fn status(&self) -> Status {
         self.status
+    }
+
+    /// All that is known now.
+    pub(super) fn full_status(&self) -> HealthStatus {
+        HealthStatus {
+            status: self.status.as_str(),
+            last_check: self.last.clone(),
+        }
+    }
+
+    /// What is wrong with it, if it is not healthy.
+    pub(super) fn complaint(&self) -> Option<String> {
+        let reason = self
+            .last
+            .as_ref()
+            .and_then(|last| last.result.as_ref().err());
+        match (self.status, reason) {
+            (Status::Healthy, _) => None,
+            (Status::Unknown, _) => Some("not known to be healthy".to_owned()),
+            (Status::Maintenance, _) => Some("not checked in maintenance mode".to_owned()),
+            (Status::Unhealthy, None) => Some("unhealthy".to_owned()),
+            (Status::Unhealthy, Some(reason)) => Some(format!("unhealthy: {reason}")),
+        }
     }
 
     /// Whether the last check was this: [`Code::Healthy`] or
@@ -279,6 +306,11 @@ impl Health {
         began: Instant,
         fx: &mut Effects,
     ) -> Option<bool> {
+        self.last = Some(CheckStatus {
+            at: fx.now,
+            took: fx.since(began),
+            result: result.clone(),
+        });
         let passed = result.is_ok();
         let code = if passed {
             Code::ExitSuccess

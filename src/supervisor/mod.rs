@@ -23,6 +23,7 @@ mod reload;
 mod requests;
 mod service;
 mod shutdown;
+mod status;
 mod telemetry;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ mod watch;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -46,6 +48,7 @@ use index::Index;
 use job::Job;
 use reload::{Reloads, Successor};
 use service::Service;
+use status::Chronicle;
 use timers::Timer;
 use watch::Watch;
 
@@ -58,6 +61,8 @@ struct JobId(u32);
 pub struct Identity {
     /// `CONTAINERPILOT_PID` of every child.
     pub pid: u32,
+    /// The configuration file.
+    pub config: PathBuf,
     /// The environment the supervisor was started with.
     pub environment: Environment,
     /// Where answers of the control plane are counted.
@@ -87,6 +92,7 @@ pub struct Supervisor {
     telemetry: Option<Service>,
     /// The services whose withdrawal shutdown waits for.
     withdrawing: BTreeSet<String>,
+    chronicle: Chronicle,
 }
 
 impl Supervisor {
@@ -113,6 +119,7 @@ impl Supervisor {
             last_watch: 0,
             telemetry: None,
             withdrawing: BTreeSet::new(),
+            chronicle: Chronicle::new(now),
         };
         supervisor.begin(jobs);
         supervisor.drain();
@@ -141,7 +148,7 @@ impl Supervisor {
             Message::ConfigLoaded(result) => self.on_config_loaded(result),
             Message::Withdrawn(service, _) => self.on_withdrawn(&service),
             Message::Watched(watch, instances) => self.did_watch(watch, instances),
-            Message::Reachable(_) => {}
+            Message::Reachable(result) => self.chronicle.reachable(result, now),
             Message::WorkerEnded(name) => self.on_worker_ended(name),
         }
         self.drain();

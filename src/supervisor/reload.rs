@@ -62,6 +62,8 @@ impl Supervisor {
         };
         if !how.dry_run {
             self.fx.metrics.built_in.reload_ended(result.is_ok());
+            let told = result.as_ref().map(drop).map_err(Clone::clone);
+            self.chronicle.reloaded(told, self.fx.now);
         }
         match result {
             Ok(config) => self.accept(*config, how, reply_to),
@@ -152,6 +154,9 @@ impl Supervisor {
         self.fx.stop_timeout = config.stop_timeout;
         self.fx.verbose = config.logging.level == LogLevel::Debug;
         let new_backend = config.consul != self.config.consul;
+        if new_backend {
+            self.chronicle.forget_consul();
+        }
         self.config = config;
         self.refresh_environment();
         self.observe(self.config.watches.clone(), new_backend);

@@ -13,6 +13,9 @@ impl Supervisor {
             Request::PutEnv(changes) => self.put_env(changes),
             Request::PutMetric(values) => self.put_metric(&values),
             Request::Maintenance(wanted) => self.set_maintenance(wanted),
+            Request::Status => Reply::Status(Box::new(self.full_status())),
+            Request::Health(job) => self.health(job.as_deref()),
+            Request::Job(name) => self.job_status(&name),
             Request::Reload(how) => {
                 self.ask_for_reload(how, reply_to);
                 return;

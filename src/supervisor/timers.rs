@@ -66,6 +66,11 @@ impl Timers {
         self.order.first().map(|(at, _)| *at)
     }
 
+    /// When `timer` fires, if it is armed.
+    pub(super) fn deadline(&self, timer: Timer) -> Option<Instant> {
+        self.armed.get(&timer).copied()
+    }
+
     /// Disarms and returns the earliest timer due at `now`, with its deadline.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<(Instant, Timer)> {
         let first = self.order.first().copied().filter(|(at, _)| *at <= now)?;

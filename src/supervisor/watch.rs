@@ -43,6 +43,11 @@ impl Watch {
         &self.spec.name
     }
 
+    /// How many instances the last answer had.
+    pub(super) fn instances(&self) -> Option<usize> {
+        self.instances.as_ref().map(Vec::len)
+    }
+
     /// Whether the last answer was this: [`Code::Healthy`] or
     /// [`Code::Unhealthy`].
     fn holds(&self, code: Code) -> bool {

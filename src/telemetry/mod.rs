@@ -5,7 +5,6 @@
 //! quantiles to reading /proc, is done with the snapshot on the telemetry
 //! thread. So a scrape holds the loop up for as long as copying takes.
 
-pub mod clock;
 pub mod exposition;
 pub mod families;
 mod float;

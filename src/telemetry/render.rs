@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use super::clock::Clock;
 use super::exposition::{Exposition, Family, Format, Label};
 use super::families::{self, BuiltInFamily};
 use super::metrics::{BuiltIn, ConsulOp, JobValues, Results, Snapshot, Sorted, View};
 use super::process::ProcessStats;
+use crate::clock::Clock;
 
 /// The label that tells jobs apart. Not `job`: that one Prometheus sets itself,
 /// and it would rename ours to `exported_job`.

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, bounded};
 
-use super::clock::Clock;
 use super::metrics::Snapshot;
 use super::negotiation;
 use super::process::ProcessStats;
 use super::question::{Answer, AnswerTo, Question};
 use super::render::{Surroundings, render};
 use super::status::Status;
+use crate::clock::Clock;
 use crate::http::{self, Limits, Listener, Method, Response, Server};
 
 /// How long the supervisor may take to answer; half of what Prometheus waits for

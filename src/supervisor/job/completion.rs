@@ -29,11 +29,12 @@ impl Job {
             return;
         }
         self.end_row(fx);
-        let run = match std::mem::replace(&mut self.state, State::Waiting) {
-            State::Running(run) => Some(run),
-            _ => None,
-        };
-        self.state = State::Stopping(run, Step::Announced);
+        let stopping = State::Stopping(None, Step::Announced);
+        if let (State::Running(live), State::Stopping(run, _)) =
+            (self.enter(stopping, fx), &mut self.state)
+        {
+            *run = Some(live);
+        }
         fx.timers.cancel(Timer::When(self.id));
         fx.timers.cancel(Timer::Tick(self.id));
         fx.timers.cancel(Timer::Restart(self.id));
@@ -125,7 +126,7 @@ impl Job {
     }
 
     pub(super) fn finish(&mut self, fx: &mut Effects) {
-        self.state = State::Complete;
+        self.enter(State::Complete, fx);
         fx.came_to_rest = true;
         fx.publish(Code::Stopped, &self.spec.name);
     }

@@ -3,10 +3,12 @@
 //! A job sees only its own inputs, each a method named for what happened, and
 //! answers through [`Effects`]. What concerns several jobs (who is subscribed to
 //! an event, who must complete before whom) is the supervisor's. Its runs are in
-//! [`run`], what comes between them in [`restart`], its way to completion in [`completion`], and what a reload changes of
-//! it in [`update`].
+//! [`run`], what comes between them in [`restart`], its way to completion in
+//! [`completion`], what a reload changes of it in [`update`], and what is known of
+//! it in [`history`].
 
 mod completion;
+mod history;
 mod restart;
 mod run;
 mod update;
@@ -25,6 +27,7 @@ use super::timers::Timer;
 use crate::config::{JobSpec, Start};
 use crate::event::{Code, Event};
 use crate::message::{Label, Pid};
+use history::History;
 use restart::{Owed, Row};
 use run::Run;
 
@@ -87,6 +90,7 @@ pub(super) struct Job {
     /// Runs that events or a tick asked for while one was alive.
     owed: u64,
     row: Row,
+    history: History,
     health: Option<Health>,
     service: Option<Service>,
 }
@@ -108,6 +112,7 @@ impl Job {
             retired: false,
             owed: 0,
             row: Row::default(),
+            history: History::new(now),
             health,
             service: spec.service.clone().map(Service::new),
             spec,

@@ -50,7 +50,7 @@ impl Job {
             self.rest(fx);
             return;
         }
-        self.state = State::BackingOff(owed);
+        self.enter(State::BackingOff(owed), fx);
         fx.set_timer(Timer::Restart(self.id), wait);
         if self.row.said == self.row.count {
             let text = format!("waits {wait:.1?} before it starts again");
@@ -84,7 +84,7 @@ impl Job {
     /// Between two runs: a restart follows now, or what an event asked for, or
     /// nothing yet, or nothing ever.
     fn rest(&mut self, fx: &mut Effects) {
-        self.state = State::Idle;
+        self.enter(State::Idle, fx);
         if self.is_due_again(fx) {
             self.start(true, fx);
         } else if self.is_owed_a_run(fx) {

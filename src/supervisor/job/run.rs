@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Job, State, Step};
 use crate::config::Start;
+use crate::control::status::Cause;
 use crate::event::Code;
 use crate::message::{ExecId, ExitStatus, Pid, StartError};
 use crate::supervisor::effects::{Effects, Phase};
@@ -50,6 +51,7 @@ impl Job {
         if let Some(signal) = run.signal.take() {
             fx.signal(pid, signal);
         }
+        self.note_start(fx);
         fx.set_running(self.id, &self.pid_variable, Some(pid));
         fx.metrics.built_in.run_started(&self.spec.name, fx.now);
         fx.debug(Some(&self.label), || format!("started with pid {pid}"));
@@ -105,6 +107,7 @@ impl Job {
                 .built_in
                 .run_failed_to_start(&self.spec.name, error.exit_code());
             self.last_code = exit_code(error.exit_code());
+            self.note_no_start(error, fx);
             self.run_ended(exec, false, Duration::ZERO, fx);
         }
     }
@@ -149,6 +152,12 @@ impl Job {
             code => code,
         };
         self.last_code = exit_code(code);
+        let cause = match (timed_out, unhealthy) {
+            (true, _) => Some(Cause::Timeout),
+            (_, true) => Some(Cause::Unhealthy),
+            _ => None,
+        };
+        self.note_exit(status, cause, fx);
         self.run_ended(exec, success, took, fx);
         if let Some(pid) = pid.filter(|_| unhealthy || self.is_stopping()) {
             fx.signal(pid, libc::SIGKILL);
@@ -183,13 +192,14 @@ impl Job {
     /// Starts a run; `again` if it is a restart.
     pub(super) fn start(&mut self, again: bool, fx: &mut Effects) {
         let Some(command) = self.spec.exec.clone() else {
-            self.state = State::Present;
+            self.enter(State::Present, fx);
             self.begin_checks(fx);
             return;
         };
         fx.metrics.built_in.run_asked(&self.spec.name, again);
         let exec = fx.spawn(self.id, &command, self.label.clone());
-        self.state = State::Running(Run {
+        self.history.runs += 1;
+        let run = Run {
             exec,
             pid: None,
             signal: None,
@@ -197,7 +207,8 @@ impl Job {
             timed_out: false,
             unhealthy: false,
             again: again && !matches!(self.spec.when.start, Start::Every(_)),
-        });
+        };
+        self.enter(State::Running(run), fx);
         if let Some(timeout) = self.spec.timeout {
             fx.set_timer(Timer::Run(self.id), timeout);
         }

@@ -19,7 +19,7 @@ impl Job {
     /// waits for the end of that one.
     pub(in crate::supervisor) fn wait_again(&mut self, fx: &mut Effects) {
         if matches!(self.state, State::Complete) {
-            self.state = State::Waiting;
+            self.enter(State::Waiting, fx);
             self.did_subscribe(fx);
         }
     }
@@ -108,7 +108,7 @@ impl Job {
         ) {
             // The clock says when it runs again.
             fx.timers.cancel(Timer::Restart(self.id));
-            self.state = State::Idle;
+            self.enter(State::Idle, fx);
         }
         match (&self.state, &self.spec.when.start) {
             (State::Running(_) | State::Idle, Start::Every(interval)) => {
@@ -116,7 +116,7 @@ impl Job {
             }
             (State::Waiting, _) => self.did_subscribe(fx),
             (State::Idle, Start::Once(_)) => {
-                self.state = State::Waiting;
+                self.enter(State::Waiting, fx);
                 self.did_subscribe(fx);
             }
             _ => {}

@@ -9,6 +9,7 @@ mod backoff;
 mod essential;
 mod health;
 mod jobs;
+mod operator;
 mod plan;
 mod reload;
 mod requests;

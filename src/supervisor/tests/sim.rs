@@ -63,6 +63,7 @@ impl Sim {
             requests,
             consul_requests: ConsulRequests::default(),
             pid: 1,
+            config: "/etc/test.json5".into(),
             environment,
         };
         let mut sim = Self {
