@@ -9,7 +9,7 @@
 //!
 //! ```text
 //!  signals ──────────┐                                 ┌── starts processes: a worker each,
-//!  workers ──────────┤            the event loop       │   which then pumps their output
+//!  workers ──────────┤            the event loop       │   one pump reads their output
 //!  control plane ────┤ message ┌───────────────────┐   ├── signals process groups, reaps
 //!  telemetry ────────┼────────>│ main_loop         │───┤── replies to clients
 //!  discovery ────────┤  one    │   supervisor      │   ├── wishes to discovery
@@ -21,7 +21,7 @@
 //! the time go in, [actions](message::Action) come out. The main loop around it is
 //! the only place that reads the clock, waits, reaps and kills. Everything that
 //! can block has a thread of its own and reports by a message: signals
-//! ([`signals`]), starting a process and pumping its output ([`process`]), the
+//! ([`signals`]), starting processes and reading their output ([`process`]), the
 //! control plane ([`control`]) and telemetry ([`telemetry`]) on the bounded server
 //! of [`http`], service discovery and each watch ([`discovery`]), reading a
 //! configuration ([`config`], [`preparation`]), writing the log ([`logging`]).

@@ -19,7 +19,7 @@ use crate::environment::Environment;
 use crate::logging::Log;
 use crate::message::{Action, ExitStatus, Message, Wish};
 use crate::preparation::{Common, Current, Prepared, address, load, open};
-use crate::process;
+use crate::process::Starter;
 use crate::process::children::{Children, signal_group};
 use crate::supervisor::{Identity, Supervisor};
 use crate::telemetry::server::Telemetry;
@@ -39,6 +39,7 @@ pub(crate) struct MainLoop {
     inbox: Receiver<Message>,
     common: Common,
     children: Children,
+    starter: Starter,
     log: Log,
     /// The configuration file.
     path: PathBuf,
@@ -60,11 +61,13 @@ impl MainLoop {
         inbox: Receiver<Message>,
         log: Log,
     ) -> Self {
+        let starter = Starter::new(common.inbox.clone(), log.clone());
         let mut main_loop = Self {
             supervisor: Supervisor::new(Instant::now(), (*prepared.config).clone(), identity),
             inbox,
             common,
             children: Children::default(),
+            starter,
             log,
             path: path.to_owned(),
             control: None,
@@ -155,7 +158,7 @@ impl MainLoop {
             match action {
                 Action::Spawn(spawn) => {
                     self.children.will_start(spawn.exec);
-                    process::start(spawn, &self.common.inbox, &self.log);
+                    self.starter.start(spawn);
                 }
                 Action::SignalGroup(pid, signal) => {
                     if let Err(error) = signal_group(pid, signal) {

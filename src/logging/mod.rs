@@ -191,6 +191,11 @@ impl Log {
         Source(self.clone())
     }
 
+    /// Readable once nobody waits for more of children's output than there is.
+    pub(crate) fn closing(&self) -> BorrowedFd<'_> {
+        self.0.sources.closing()
+    }
+
     /// Takes no more of children's output than is in their pipes by now, waits
     /// until that is logged, and then like [`Log::flush`]. Returns whether all
     /// of it is written.
@@ -219,11 +224,6 @@ impl Source {
     /// Queues whole lines; waits while the log cannot take more.
     pub(crate) fn push(&self, lines: &[u8]) {
         self.0.0.queue.push(lines);
-    }
-
-    /// Readable once nobody waits for more output than there is.
-    pub(crate) fn closing(&self) -> BorrowedFd<'_> {
-        self.0.0.sources.closing()
     }
 
     /// Logs an entry of the supervisor's about the child.

@@ -1,5 +1,5 @@
-//! Starting processes: one worker thread for each execution, from its start to
-//! the end of its output.
+//! Starting processes: a worker thread for each start, and one pump for the
+//! output of all ([`output`]).
 //!
 //! A worker reports its start, or why there was none, exactly once, even if it
 //! panics. It neither waits for its child nor signals it: that is the main
@@ -9,10 +9,9 @@ pub mod children;
 pub mod descriptors;
 pub mod output;
 mod program;
-mod stack;
 
 use std::fs::File;
-use std::io::{self, PipeReader};
+use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -22,47 +21,61 @@ use crossbeam_channel::{Sender, bounded};
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
 use crate::search_path;
+use output::{Place, Pump};
 
-/// What a worker needs: the frames of `std`'s process spawning and of the pump.
+/// What a worker needs: the frames of `std`'s process spawning.
 const STACK: usize = 64 * 1024;
 
-/// Starts an execution on a worker of its own; [`Message::DidStart`] or
-/// [`Message::DidFailToStart`] answers.
-pub fn start(spawn: Box<Spawn>, inbox: &Sender<Message>, log: &Log) {
-    let source = log.source();
-    let report = Report::new(spawn.exec, inbox.clone());
-    // Handed over behind the start, so that it is still here if there is none.
-    let (hand_over, handed) = bounded(1);
-    let worker = thread::Builder::new()
-        .name("exec".to_owned())
-        .stack_size(STACK);
-    let started = worker.spawn(move || {
-        let report = handed.recv();
-        drop(handed);
-        if let Ok(report) = report {
-            work(spawn, report, &source);
-        }
-    });
-    match started {
-        // A worker that has died already drops the report, which then tells.
-        Ok(_worker) => drop(hand_over.send(report)),
-        Err(cause) => {
-            report.did_fail_to_start(StartError::new("cannot start a thread for it", &cause));
+/// Starts executions, each on a worker of its own.
+#[derive(Debug)]
+pub struct Starter {
+    inbox: Sender<Message>,
+    log: Log,
+    pump: Pump,
+}
+
+impl Starter {
+    /// Reports go to `inbox`, what children print to `log`.
+    pub fn new(inbox: Sender<Message>, log: Log) -> Self {
+        let pump = Pump::new(&log, inbox.clone());
+        Self { inbox, log, pump }
+    }
+
+    /// Starts an execution; [`Message::DidStart`] or [`Message::DidFailToStart`]
+    /// answers.
+    pub fn start(&self, spawn: Box<Spawn>) {
+        let report = Report::new(spawn.exec, self.inbox.clone());
+        let pump = self.pump.clone();
+        let source = self.log.source();
+        // Handed over behind the start, so that it is still here if there is none.
+        let (hand_over, handed) = bounded(1);
+        let worker = thread::Builder::new()
+            .name("exec".to_owned())
+            .stack_size(STACK);
+        let started = worker.spawn(move || {
+            if let Ok(report) = handed.recv() {
+                work(*spawn, report, &pump, source);
+            }
+        });
+        match started {
+            // A worker that has died already drops the report, which then tells.
+            Ok(_worker) => drop(hand_over.send(report)),
+            Err(cause) => {
+                report.did_fail_to_start(StartError::new("cannot start a thread for it", &cause));
+            }
         }
     }
 }
 
-fn work(spawn: Box<Spawn>, report: Report, source: &Source) {
-    match execute(&spawn) {
-        Ok((pid, None)) => report.did_start(pid),
-        Ok((pid, Some(output))) => {
+fn work(spawn: Spawn, report: Report, pump: &Pump, source: Source) {
+    match execute(&spawn, pump, source) {
+        Ok((pid, place)) => {
+            // First of all: the report may be the last thing before the end of
+            // the supervisor, which waits for the output that it knows of.
+            if let Some(place) = place {
+                place.fill(spawn.label, pid);
+            }
             report.did_start(pid);
-            // A pump may live for months, and there may be thousands: it keeps
-            // nothing of what only the start needed.
-            let label = spawn.label.clone();
-            drop(spawn);
-            stack::release();
-            output::pump(output, &label, pid, source);
         }
         Err(error) => report.did_fail_to_start(error),
     }
@@ -70,7 +83,7 @@ fn work(spawn: Box<Spawn>, report: Report, source: &Source) {
 
 /// Starts the process: leader of a group of its own, nothing on its stdin, no
 /// descriptor of ours, no signal blocked (SPEC §5).
-fn execute(spawn: &Spawn) -> Result<(Pid, Option<PipeReader>), StartError> {
+fn execute(spawn: &Spawn, pump: &Pump, source: Source) -> Result<(Pid, Option<Place>), StartError> {
     let name = spawn
         .command
         .argv
@@ -78,6 +91,7 @@ fn execute(spawn: &Spawn) -> Result<(Pid, Option<PipeReader>), StartError> {
         .map(String::as_str)
         .unwrap_or_default();
     let refused = |cause| StartError::new(&format!("cannot execute {name:?}"), &cause);
+    let unread = |cause| StartError::new(&format!("cannot read the output of {name:?}"), &cause);
     let path = spawn.environment.get("PATH");
     let program = search_path::find(name, path.as_deref()).map_err(refused)?;
     let mut command = Command::new(&program);
@@ -101,7 +115,7 @@ fn execute(spawn: &Spawn) -> Result<(Pid, Option<PipeReader>), StartError> {
         command
             .stdout(writer.try_clone().map_err(refused)?)
             .stderr(writer);
-        output = Some(reader);
+        output = Some(pump.reserve(reader, source).map_err(unread)?);
     }
     let child = command
         .spawn()

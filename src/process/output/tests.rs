@@ -1,36 +1,82 @@
 //! The pump, over real pipes into a real log.
 #![allow(clippy::unwrap_used, clippy::type_complexity)]
+use super::lines::LINE;
 use super::*;
 use std::fs;
-use std::io::Write;
-use std::thread;
-use std::time::Instant;
+use std::io::{PipeWriter, Write};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, unbounded};
 
 use crate::config::LoggingSpec;
 use crate::config::logging::{Format, Level, LogOutput};
 use crate::logging::tests::{Directory, open};
 
+/// A pump into a log file, with or without its thread.
+struct World {
+    directory: Directory,
+    log: Log,
+    pump: Pump,
+    inbox: Receiver<Message>,
+}
+
+impl World {
+    fn new(format: Format, level: Level) -> Self {
+        let directory = Directory::new("pump");
+        let output = LogOutput::File(directory.join("log"));
+        let log = open(&LoggingSpec {
+            level,
+            format,
+            output,
+        });
+        let (sender, inbox) = unbounded();
+        let pump = Pump::new(&log, sender);
+        Self {
+            directory,
+            log,
+            pump,
+            inbox,
+        }
+    }
+
+    /// The writing end of a child's pipe.
+    fn child(&self, name: &str, pid: Pid) -> PipeWriter {
+        let (reader, writer) = io::pipe().unwrap();
+        let place = self.pump.reserve(reader, self.log.source()).unwrap();
+        place.fill(Label::Job(name.into()), pid);
+        writer
+    }
+
+    /// The pump's thread, for the test to be.
+    fn pumping(&self) -> Pumping {
+        let pumping = Pumping::new(&self.pump.0).unwrap();
+        self.pump.0.lock().epoll = Some(Arc::clone(&pumping.epoll));
+        pumping
+    }
+
+    /// Waits for what all children have to say; those that do not close their
+    /// pipes end where it is empty.
+    fn close(self) -> Vec<u8> {
+        assert!(self.log.close(Instant::now() + Duration::from_secs(30)));
+        self.written()
+    }
+
+    fn written(&self) -> Vec<u8> {
+        assert!(self.log.flush(Instant::now() + Duration::from_secs(30)));
+        fs::read(self.directory.join("log")).unwrap()
+    }
+}
+
 /// What the log holds after a child has written these pieces, one write
 /// each, and closed its pipe.
 fn logged(format: Format, level: Level, pieces: &[&[u8]]) -> Vec<u8> {
-    let directory = Directory::new("pump");
-    let path = directory.join("log");
-    let output = LogOutput::File(path.clone());
-    let log = open(&LoggingSpec {
-        level,
-        format,
-        output,
-    });
-    let (reader, mut writer) = std::io::pipe().unwrap();
-    thread::scope(|scope| {
-        scope.spawn(|| pump(reader, &Label::Job("app".into()), 17, &log.source()));
-        for piece in pieces {
-            writer.write_all(piece).unwrap();
-        }
-        drop(writer);
-    });
-    assert!(log.flush(Instant::now() + Duration::from_secs(30)));
-    fs::read(path).unwrap()
+    let world = World::new(format, level);
+    let mut writer = world.child("app", 17);
+    for piece in pieces {
+        writer.write_all(piece).unwrap();
+    }
+    drop(writer);
+    world.close()
 }
 
 /// The messages of a log in the default format.
@@ -139,64 +185,88 @@ fn a_flood_arrives_complete_and_in_order() {
 }
 
 #[test]
-fn an_idle_pump_holds_no_memory() {
-    let (reader, mut writer) = std::io::pipe().unwrap();
-    let log = open(&LoggingSpec {
-        output: LogOutput::File("/dev/null".into()),
-        ..LoggingSpec::default()
-    });
-    let label = Label::Job("app".into());
-    let source = log.source();
-    let mut pump = Pump {
-        pipe: reader,
-        log: &source,
-        fields: Fields {
-            level: log::Level::Info,
-            label: Some(&label),
-            pid: Some(1),
-        },
-        input: Vec::new(),
-        filled: 0,
-        frame: Frame::default(),
-        block: Block::default(),
-    };
-    for (text, unfinished) in [("x".repeat(40_000), 40_000), ("\n".into(), 0)] {
-        writer.write_all(text.as_bytes()).unwrap();
-        while pump.filled != unfinished {
-            assert_eq!(pump.wait(), Wait::Readable);
-            let filled = pump.filled;
-            let count = pump.pipe.read(&mut pump.input[filled..]).unwrap();
-            pump.received(count);
-        }
-        pump.release();
-        assert_eq!(pump.input.capacity(), unfinished);
-        assert_eq!(pump.block.len(), 0);
+fn a_flood_keeps_nobody_else_waiting() {
+    let world = World::new(Format::Default, Level::Info);
+    let mut pumping = world.pumping();
+    let mut flood = world.child("flood", 1);
+    let mut quiet: Vec<_> = (2..50).map(|pid| world.child("quiet", pid)).collect();
+    let full = b"x\n".repeat(16 << 10);
+    flood.write_all(&full).unwrap();
+    for writer in &mut quiet {
+        writer.write_all(b"a line\n").unwrap();
     }
+    for _ in 0..2 {
+        pumping.turn().unwrap();
+        flood.write_all(&full).unwrap();
+    }
+    let text = String::from_utf8(world.written()).unwrap();
+    let lines = text.lines().filter(|line| line.ends_with(" a line"));
+    assert_eq!(lines.count(), quiet.len());
 }
 
 #[test]
-fn closing_the_log_waits_for_what_is_in_the_pipe_and_not_for_its_end() {
-    let directory = Directory::new("closing");
-    let path = directory.join("log");
-    let log = open(&LoggingSpec {
-        output: LogOutput::File(path.clone()),
-        ..LoggingSpec::default()
-    });
-    let (reader, mut writer) = std::io::pipe().unwrap();
-    let flood = b"x\n".repeat(20_000);
-    writer.write_all(&flood).unwrap();
-    writer.write_all(b"unfinished").unwrap();
-    // Somebody holds the pipe and will not let go of it.
-    let source = log.source();
-    let worker = thread::spawn(move || {
-        pump(reader, &Label::Job("app".into()), 17, &source);
-    });
-    assert!(log.close(Instant::now() + Duration::from_secs(30)));
-    worker.join().unwrap();
-    let text = fs::read_to_string(path).unwrap();
-    assert_eq!(text.lines().count(), 20_001);
-    assert!(text.ends_with(" app 17 unfinished\n"));
+fn an_idle_pump_holds_only_unfinished_lines() {
+    let world = World::new(Format::Default, Level::Info);
+    let mut pumping = world.pumping();
+    let mut writer = world.child("app", 17);
+    for (text, unfinished) in [("x".repeat(40_000), 40_000), ("\n".into(), 0)] {
+        writer.write_all(text.as_bytes()).unwrap();
+        pumping.turn().unwrap();
+        let is_busy = unfinished > 0;
+        assert_eq!(pumping.lines.linger().is_some(), is_busy);
+        pumping.lines.release();
+        let child = pumping.children.iter().flatten().next().unwrap();
+        assert_eq!(child.stream.unfinished.len(), unfinished);
+        assert_eq!(child.stream.unfinished.capacity(), unfinished);
+    }
     drop(writer);
+    pumping.turn().unwrap();
+    assert!(pumping.children.iter().flatten().next().is_none());
+}
+
+#[test]
+fn a_line_that_comes_byte_by_byte_is_one_entry() {
+    let world = World::new(Format::Default, Level::Info);
+    let mut pumping = world.pumping();
+    let mut writer = world.child("app", 17);
+    for byte in b"slow\r\nx" {
+        writer.write_all(&[*byte]).unwrap();
+        pumping.turn().unwrap();
+    }
+    let text = world.written();
+    assert!(text.ends_with(b" app 17 slow\n"), "{text:?}");
+}
+
+#[test]
+fn a_child_that_was_never_started_leaves_nothing_behind() {
+    let world = World::new(Format::Default, Level::Info);
+    let (reader, writer) = io::pipe().unwrap();
+    let place = world.pump.reserve(reader, world.log.source()).unwrap();
+    // Tells the pump the end of a pipe that it does not know.
+    drop(writer);
+    drop(place);
+    let mut other = world.child("app", 17);
+    other.write_all(b"x\n").unwrap();
+    assert!(world.close().ends_with(b" app 17 x\n"));
+}
+
+#[test]
+fn closing_the_log_waits_for_what_is_in_the_pipes_and_not_for_their_end() {
+    let world = World::new(Format::Default, Level::Info);
+    // Somebody holds the pipes and will not let go of them.
+    let mut writers: Vec<_> = (0..3).map(|pid| world.child("app", pid)).collect();
+    for writer in &mut writers {
+        writer.write_all(&b"x\n".repeat(20_000)).unwrap();
+        writer.write_all(b"unfinished").unwrap();
+    }
+    let silent = world.child("silent", 4);
+    let text = String::from_utf8(world.close()).unwrap();
+    assert_eq!(text.lines().count(), 3 * 20_001);
+    for pid in 0..3 {
+        let last = format!(" app {pid} unfinished");
+        assert_eq!(text.lines().filter(|line| line.ends_with(&last)).count(), 1);
+    }
+    drop((writers, silent));
 }
 
 #[test]
@@ -209,4 +279,26 @@ fn closing_the_log_gives_up_at_the_deadline() {
     assert!(!log.close(Instant::now()));
     drop(source);
     assert!(log.close(Instant::now() + Duration::from_secs(30)));
+}
+
+#[test]
+fn the_end_of_the_thread_is_told_once_and_the_next_child_has_another() {
+    let world = World::new(Format::Default, Level::Info);
+    let pumping = world.pumping();
+    let lost = world.child("app", 17);
+    thread::spawn(move || {
+        let _end = End(Arc::clone(&pumping.shared));
+        std::panic::resume_unwind(Box::new("the pump panics"));
+    })
+    .join()
+    .unwrap_err();
+    let told: Vec<_> = world.inbox.try_iter().collect();
+    assert!(
+        matches!(told[..], [Message::WorkerEnded("output")]),
+        "{told:?}"
+    );
+    drop(lost);
+    let mut writer = world.child("app", 18);
+    writer.write_all(b"goes on\n").unwrap();
+    assert!(world.close().ends_with(b" app 18 goes on\n"));
 }
