@@ -8,8 +8,8 @@
 //! # The supervisor
 //!
 //! ```text
-//!  signals ──────────┐                                 ┌── starts processes: a worker each,
-//!  workers ──────────┤            the event loop       │   one pump reads their output
+//!  signals ──────────┐                                 ┌── starts processes and built-in
+//!  workers ──────────┤            the event loop       │   checks, a worker each
 //!  control plane ────┤ message ┌───────────────────┐   ├── signals process groups, reaps
 //!  telemetry ────────┼────────>│ main_loop         │───┤── replies to clients
 //!  discovery ────────┤  one    │   supervisor      │   ├── wishes to discovery
@@ -21,7 +21,8 @@
 //! the time go in, [actions](message::Action) come out. The main loop around it is
 //! the only place that reads the clock, waits, reaps and kills. Everything that
 //! can block has a thread of its own and reports by a message: signals
-//! ([`signals`]), starting processes and reading their output ([`process`]), the
+//! ([`signals`]), starting processes and reading their output ([`process`]),
+//! health checks that are built in ([`probe`]), the
 //! control plane ([`control`]) and telemetry ([`telemetry`]) on the bounded server
 //! of [`http`], service discovery and each watch ([`discovery`]), reading a
 //! configuration ([`config`], [`preparation`]), writing the log ([`logging`]).
@@ -58,6 +59,7 @@
 //! | what may a configuration say? | [`config`]: one file for each object of it |
 //! | what happens when …? | [`supervisor`]: one file for each noun of the manual |
 //! | how is a process started, its output read? | [`process`] |
+//! | how are HTTP, TCP and Unix sockets checked? | [`probe`] |
 //! | what does the API answer? | [`control`]: `api` is the table of endpoints |
 //! | what is exported? | [`telemetry`] |
 //! | who talks to Consul? | [`discovery`] |
@@ -74,7 +76,9 @@ pub mod http;
 pub mod logging;
 mod main_loop;
 pub mod message;
+pub mod name_lookup;
 pub mod preparation;
+pub mod probe;
 pub mod process;
 pub mod search_path;
 pub mod signals;

@@ -19,6 +19,7 @@ use crate::environment::Environment;
 use crate::logging::Log;
 use crate::message::{Action, ExitStatus, Message, Wish};
 use crate::preparation::{Common, Current, Prepared, address, load, open};
+use crate::probe;
 use crate::process::Starter;
 use crate::process::children::{Children, signal_group};
 use crate::supervisor::{Identity, Supervisor};
@@ -160,6 +161,7 @@ impl MainLoop {
                     self.children.will_start(spawn.exec);
                     self.starter.start(spawn);
                 }
+                Action::Probe(probe) => probe::start(probe, &self.common.inbox),
                 Action::SignalGroup(pid, signal) => {
                     if let Err(error) = signal_group(pid, signal) {
                         log::error!("cannot send signal {signal} to process group {pid}: {error}");

@@ -8,15 +8,18 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::Sender;
 
-use crate::config::{Config, ExecSpec, InitialStatus, LoggingSpec, ServiceSpec, WatchSpec};
+use crate::config::{
+    Config, ExecSpec, InitialStatus, LoggingSpec, ProbeSpec, ServiceSpec, WatchSpec,
+};
 use crate::control::api::{Reply, Request};
 use crate::environment::Environment;
 use crate::telemetry::question::{Answer, AnswerTo, Question};
 
-/// One execution of a command: a run of a job, or one health check.
+/// One run of a job, or one health check of it.
 ///
 /// Issued by the supervisor and never reused, so that a message about an
 /// earlier execution can never be taken for one about the present.
@@ -148,6 +151,8 @@ pub enum Message {
     DidFailToStart(ExecId, StartError),
     /// The process of an execution ended; it is over.
     DidExit(ExecId, ExitStatus),
+    /// A built-in check has ended: what was seen, or why it has failed.
+    Probed(ExecId, Result<String, String>),
     /// Children have ended and can be reaped. The main loop turns it into
     /// [`Message::DidExit`]; to the supervisor alone it means nothing.
     ChildrenExited,
@@ -179,6 +184,7 @@ impl Message {
             Self::DidStart(..) => "a process started",
             Self::DidFailToStart(..) => "a process could not be started",
             Self::DidExit(..) | Self::ChildrenExited => "processes ended",
+            Self::Probed(..) => "a health check ended",
             Self::Signal(_) => "a signal",
             Self::Request(..) => "a request",
             Self::Question(..) => "a question of telemetry's",
@@ -202,6 +208,17 @@ pub struct Spawn {
     pub pids: Vec<(Arc<str>, Pid)>,
     /// The field of its log entries: `job` or `check`, and the name.
     pub label: Label,
+}
+
+/// A built-in check to carry out.
+#[derive(Clone, Debug)]
+pub struct Probe {
+    /// Who it is to the supervisor.
+    pub exec: ExecId,
+    /// Whom to ask.
+    pub spec: Arc<ProbeSpec>,
+    /// The longest it may take.
+    pub timeout: Duration,
 }
 
 /// Whom a log entry is about.
@@ -233,6 +250,8 @@ pub enum Action {
     /// Start a process; [`Message::DidStart`] or [`Message::DidFailToStart`]
     /// answers.
     Spawn(Box<Spawn>),
+    /// Carry out a built-in check; [`Message::Probed`] answers.
+    Probe(Probe),
     /// Send a signal to the process group that this pid leads.
     SignalGroup(Pid, i32),
     /// Log an entry.

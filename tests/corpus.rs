@@ -237,7 +237,7 @@ fn job_json(job: &JobSpec, config: &Config) -> Value {
             if event.code == Code::Stopping && event.source == job.name)
     });
     let health = job.health.as_ref();
-    let health_exec = health.and_then(|health| Some((health.exec.as_ref()?, health.timeout)));
+    let health_exec = health.and_then(|health| Some((health.exec()?, health.timeout)));
     let interval = match job.when.start {
         Start::Every(interval) => Some(interval),
         Start::Once(_) | Start::Each(_) => None,

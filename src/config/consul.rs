@@ -6,11 +6,11 @@
 use std::path::PathBuf;
 
 use crate::environment::Environment;
-use crate::tls::{self, Tls, TlsSpec};
+use crate::tls::{Tls, TlsSpec};
 
+use super::certificates;
 use super::decode::{Decode, Word, parse_bool};
 use super::findings::{Findings, Path};
-use super::source::cause;
 use super::table::{Preset, Shape, object};
 use super::value::Value;
 
@@ -128,7 +128,7 @@ impl RawConsul {
         } = self.into_settings(environment, at, findings)?;
         let tls = match tls {
             None => None,
-            Some(spec) => Some(load(&spec, &at.key("tls"), findings)?),
+            Some(spec) => Some(certificates::load(&spec, &at.key("tls"), findings)?),
         };
         Some(ConsulSpec {
             address,
@@ -316,23 +316,4 @@ fn verify(environment: &Environment, given: bool, at: &Path<'_>, findings: &mut 
         findings.error(&at.key("verify"), message);
         given
     })
-}
-
-/// What is in the files, or `None` after errors were added.
-fn load(spec: &TlsSpec, at: &Path<'_>, findings: &mut Findings) -> Option<Tls> {
-    let problems = match tls::load(spec) {
-        Ok(tls) => return Some(tls),
-        Err(problems) => problems,
-    };
-    for problem in problems {
-        let message = match &problem.cause {
-            Some(error) => format!("{}: {}", problem.message, cause(error)),
-            None => problem.message,
-        };
-        match problem.key {
-            "" => findings.error(at, message),
-            key => findings.error(&at.key(key), message),
-        }
-    }
-    None
 }

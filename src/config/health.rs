@@ -7,16 +7,17 @@ use super::decode::{Integer, Span};
 use super::duration;
 use super::exec::{Exec, ExecSpec, RawOutput};
 use super::findings::{Findings, Path};
+use super::probe::{self, ProbeSpec, RawHttp, Target};
 use super::table::{Preset, object};
 
 /// How the health of a job is found out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HealthSpec {
     /// The check; without one, every interval counts as a passing check.
-    pub exec: Option<Arc<ExecSpec>>,
+    pub check: Option<CheckSpec>,
     /// From one check to the next.
     pub interval: Duration,
-    /// The longest a check may take before its process group is killed.
+    /// The longest a check may take before it has failed.
     pub timeout: Duration,
     /// How many checks must pass in a row to make the job healthy.
     pub healthy_after: u32,
@@ -28,6 +29,25 @@ pub struct HealthSpec {
     pub restart_after: Option<u32>,
 }
 
+/// What a check does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum CheckSpec {
+    /// Executes a command, whose exit code 0 is good.
+    Exec(Arc<ExecSpec>),
+    /// Asks somebody, without a process.
+    Probe(Arc<ProbeSpec>),
+}
+
+impl HealthSpec {
+    /// The command, if that is what a check is.
+    pub fn exec(&self) -> Option<&Arc<ExecSpec>> {
+        match &self.check {
+            Some(CheckSpec::Exec(exec)) => Some(exec),
+            Some(CheckSpec::Probe(_)) | None => None,
+        }
+    }
+}
+
 /// How many checks.
 type Count = Integer<1, { i64::MAX }>;
 
@@ -35,13 +55,19 @@ object! {
     /// A health check, as the file has it.
     RawHealth in "job.health" {
         exec: Exec = "exec", Preset::Absent,
-            "The check: exit code 0 means healthy. Without one, every interval counts as a passing check.";
+            "The check as a command: exit code 0 means healthy. Without any check, every interval counts as a passing one.";
+        http: RawHttp = "http", Preset::Absent,
+            "The check as an HTTP request: a URL, or an object.";
+        tcp: Target = "tcp", Preset::Absent,
+            "The check as a TCP connection to `HOST:PORT`; without a host, to this one.";
+        unix: Target = "unix", Preset::Absent,
+            "The check as a connection to the Unix socket of this path.";
         interval: Span<1> = "interval", Preset::Required,
             "From one check to the next; the first comes one interval after the job's first start.";
         ttl: Span<1000> = "ttl", Preset::Required,
             "How long Consul waits for a passing check before it calls the service critical, in whole seconds.";
         timeout: Span<1> = "timeout", Preset::Depends("the interval"),
-            "The longest a check may take; then its process group is killed and it counts as failed.";
+            "The longest a check may take; then it has failed, and its process group, if it is a command, is killed.";
         healthy_after: Count = "healthyAfter", Preset::Integer(1),
             "How many checks in a row must pass to make the job healthy.";
         unhealthy_after: Count = "unhealthyAfter", Preset::Integer(1),
@@ -58,14 +84,12 @@ object! {
 impl RawHealth {
     /// The check, and the time to live of what it vouches for.
     pub(crate) fn into_spec(
-        self,
+        mut self,
         advertised: bool,
         at: &Path<'_>,
         findings: &mut Findings,
     ) -> Option<(HealthSpec, Duration)> {
-        let exec = self
-            .exec
-            .map(|exec| Arc::new(exec.into_spec(self.logging.as_ref())));
+        let check = self.check(at, findings);
         let (Span(interval), Span(ttl)) = (self.interval?, self.ttl?);
         if ttl.subsec_nanos() != 0 {
             let text = duration::format(ttl);
@@ -86,7 +110,7 @@ impl RawHealth {
             findings.warn(&at.key("ttl"), message);
         }
         let spec = HealthSpec {
-            exec,
+            check,
             interval,
             timeout: self.timeout.map_or(interval, |Span(timeout)| timeout),
             healthy_after: self.healthy_after.map_or(1, count),
@@ -95,6 +119,43 @@ impl RawHealth {
             restart_after: self.restart_after.map(count),
         };
         Some((spec, ttl))
+    }
+
+    /// The one check, if there is one; anything if an error was added.
+    fn check(&mut self, at: &Path<'_>, findings: &mut Findings) -> Option<CheckSpec> {
+        let kinds = [
+            ("exec", self.exec.is_some()),
+            ("http", self.http.is_some()),
+            ("tcp", self.tcp.is_some()),
+            ("unix", self.unix.is_some()),
+        ];
+        let mut given = kinds.iter().filter(|(_, given)| *given);
+        let first = given.next().map_or("", |(key, _)| key);
+        for (key, _) in given {
+            let message = format!("can't go with {first:?}: a job has one check");
+            findings.error(&at.key(key), message);
+        }
+        let raw = self.logging.as_ref().and_then(|logging| logging.raw);
+        if raw == Some(true) && !matches!(first, "" | "exec") {
+            let message = format!("has no effect: a check by {first:?} prints nothing");
+            findings.warn(&at.key("logging"), message);
+        }
+        let http = self.http.take();
+        let http = http.and_then(|http| http.into_spec(&at.key("http"), findings));
+        let tcp = self.tcp.as_ref();
+        let tcp = tcp.and_then(|tcp| probe::tcp(tcp, &at.key("tcp"), findings));
+        let unix = self.unix.as_ref();
+        let unix = unix.and_then(|unix| probe::unix(unix, &at.key("unix"), findings));
+        match self.exec.take() {
+            Some(exec) => {
+                let exec = exec.into_spec(self.logging.as_ref());
+                Some(CheckSpec::Exec(Arc::new(exec)))
+            }
+            None => {
+                let probe = http.or(tcp).or(unix)?;
+                Some(CheckSpec::Probe(Arc::new(probe)))
+            }
+        }
     }
 }
 
@@ -179,7 +240,7 @@ mod tests {
                 (interval, ttl, timeout),
                 "{text}"
             );
-            assert_eq!(spec.exec, None);
+            assert_eq!(spec.check, None);
         }
     }
 
@@ -204,7 +265,8 @@ mod tests {
     #[test]
     fn the_command_keeps_how_its_output_is_treated() {
         let (spec, _) = health("{exec: 'check -v', logging: {raw: true}, interval: 5, ttl: 10}");
-        let exec = spec.unwrap().0.exec.unwrap();
+        let spec = spec.unwrap().0;
+        let exec = spec.exec().unwrap();
         assert_eq!(exec.argv, ["check", "-v"]);
         assert!(exec.raw);
     }

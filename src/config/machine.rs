@@ -70,7 +70,7 @@ fn check_job(job: &JobSpec, search_path: Option<&str>, at: &Path<'_>, findings: 
     let Some(health) = &job.health else {
         return;
     };
-    if let Some(exec) = &health.exec {
+    if let Some(exec) = health.exec() {
         check(exec, &at.key("health"));
     }
     if health.timeout > health.interval {

@@ -8,6 +8,7 @@
 //! reload reads the file with the very same functions as the start.
 
 pub mod backoff;
+mod certificates;
 pub mod check;
 pub mod consul;
 pub mod control;
@@ -24,7 +25,9 @@ pub mod job;
 pub mod logging;
 mod machine;
 mod origins;
+mod pairs;
 mod positions;
+pub mod probe;
 mod reach;
 mod references;
 mod scan;
@@ -40,6 +43,7 @@ pub mod telemetry;
 pub mod template;
 #[cfg(test)]
 mod tests;
+pub mod url;
 pub mod user_database;
 pub(crate) mod value;
 mod version2;
@@ -58,10 +62,11 @@ pub use consul::ConsulSpec;
 pub use control::ControlSpec;
 pub use exec::ExecSpec;
 pub use findings::{Errors, Finding, Severity};
-pub use health::HealthSpec;
+pub use health::{CheckSpec, HealthSpec};
 pub use host::Host;
 pub use job::{JobSpec, Restarts};
 pub use logging::LoggingSpec;
+pub use probe::ProbeSpec;
 pub use service::{InitialStatus, ServiceSpec};
 pub(crate) use suggest::hint as did_you_mean;
 pub use telemetry::{MetricKind, MetricSpec, TelemetrySpec};

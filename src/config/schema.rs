@@ -97,6 +97,7 @@ fn is_absent_when_empty(shape: &Shape) -> bool {
         | Shape::Name
         | Shape::Command
         | Shape::Integer { .. }
+        | Shape::Pairs
         | Shape::Object(_)
         | Shape::Objects(_)
         | Shape::Either(_) => false,
@@ -139,6 +140,10 @@ fn alternatives(shape: &Shape) -> Vec<Value> {
                 "prefixItems": [{ "not": { "const": "" } }],
             }),
         ],
+        Shape::Pairs => {
+            let text = json!({ "type": ["string", "number", "boolean", "null"] });
+            vec![json!({ "type": "object", "additionalProperties": text })]
+        }
         Shape::Object(table) => vec![reference(table)],
         Shape::Objects(table) => vec![json!({ "type": "array", "items": reference(table) })],
         Shape::Either(shapes) => shapes.iter().flat_map(alternatives).collect(),

@@ -59,6 +59,8 @@ pub enum Shape {
     Vocabulary(&'static str, fn() -> Vec<&'static str>),
     /// A list of strings, or one string.
     Texts,
+    /// An object of strings whose keys are free.
+    Pairs,
     /// An object.
     Object(&'static Table),
     /// A list of objects.
@@ -86,6 +88,7 @@ impl fmt::Display for Shape {
             }
             Self::Vocabulary(name, _) => f.write_str(name),
             Self::Texts | Self::Command => f.write_str("string or list of strings"),
+            Self::Pairs => f.write_str("object of strings"),
             Self::Object(_) => f.write_str("object"),
             Self::Objects(_) => f.write_str("list of objects"),
             Self::Either(shapes) => {
@@ -165,7 +168,8 @@ impl Shape {
             | Self::Duration { .. }
             | Self::Words(_)
             | Self::Vocabulary(..)
-            | Self::Texts => {}
+            | Self::Texts
+            | Self::Pairs => {}
         }
     }
 }
@@ -203,6 +207,12 @@ const FORMER: &[(&str, &str, &str)] = &[
     ),
     ("job.when", "frequency", "it is \"interval\" now"),
     ("job.health", "poll", "it is \"interval\" now"),
+    ("job.health", "url", "it belongs in \"http\""),
+    (
+        "job.health.http",
+        "expect",
+        "it is \"status\", or \"contains\" for the body",
+    ),
     (
         "telemetry",
         "sensors",

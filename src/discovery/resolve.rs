@@ -2,10 +2,9 @@
 //!
 //! ureq's own resolver starts a thread for every request, connected already or
 //! not. This one asks the system on the thread that needs the answer (a
-//! discovery thread, which nobody waits for), keeps the answer for a while, and
-//! knows `localhost` without a hosts file, which minimal images lack.
+//! discovery thread, which nobody waits for), and keeps the answer for a while.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,11 +14,10 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
+use crate::name_lookup::{ask, without_asking};
+
 /// How long an answer is used if connecting to it succeeds.
 const KEEP: Duration = Duration::from_secs(60);
-
-/// How many addresses of a name are tried.
-const MOST: usize = 4;
 
 /// Looks up the one host that an agent of ureq's talks to.
 #[derive(Clone, Debug, Default)]
@@ -54,7 +52,7 @@ impl Names {
             return Ok(answer.addresses.clone());
         }
         drop(last);
-        let addresses: Vec<_> = (host, port).to_socket_addrs()?.take(MOST).collect();
+        let addresses = ask(host, port)?;
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         *last = Some(Answer {
             at: Instant::now(),
@@ -79,41 +77,11 @@ impl Resolver for Names {
     }
 }
 
-/// The addresses of a literal or of `localhost` (RFC 6761, 6.3).
-fn without_asking(host: &str) -> Option<Vec<IpAddr>> {
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .unwrap_or(host);
-    if let Ok(ip) = bare.parse() {
-        return Some(vec![ip]);
-    }
-    let name = bare.strip_suffix('.').unwrap_or(bare);
-    name.eq_ignore_ascii_case("localhost")
-        .then(|| vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()])
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::Ipv4Addr;
 
-    #[test]
-    fn literals_and_localhost_need_no_resolver() {
-        let v4: IpAddr = Ipv4Addr::LOCALHOST.into();
-        let v6: IpAddr = Ipv6Addr::LOCALHOST.into();
-        for (host, expected) in [
-            ("127.0.0.1", Some(vec![v4])),
-            ("::1", Some(vec![v6])),
-            ("[::1]", Some(vec![v6])),
-            ("localhost", Some(vec![v4, v6])),
-            ("LocalHost.", Some(vec![v4, v6])),
-            ("consul", None),
-            ("consul.localhost", None),
-            ("1.2.3", None),
-        ] {
-            assert_eq!(without_asking(host), expected, "{host}");
-        }
-    }
+    use super::*;
 
     #[test]
     fn an_answer_is_kept_until_it_is_forgotten() {

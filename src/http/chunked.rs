@@ -1,8 +1,9 @@
-//! Removes the chunked transfer coding from a request's body (RFC 9112 §7.1).
+//! Removes the chunked transfer coding from a body (RFC 9112 §7.1).
 //!
 //! Pure: bytes in, body and verdict out; what it does not consume must be shown
-//! again with more behind it. Called by the connection. Extensions and trailers
-//! are ignored but counted, so that they cannot be had without end.
+//! again with more behind it. Called by the server's connections and by health
+//! checks. Extensions and trailers are ignored but counted, so that they cannot be
+//! had without end.
 
 use super::head::Fault;
 
@@ -27,7 +28,7 @@ enum Next {
 
 /// The state between two pieces of a chunked body.
 #[derive(Debug)]
-pub(super) struct Decoder {
+pub(crate) struct Decoder {
     next: Next,
     excess: usize,
     limit: usize,
@@ -35,7 +36,7 @@ pub(super) struct Decoder {
 
 impl Decoder {
     /// For a body of at most `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             next: Next::Size,
             excess: 0,
@@ -44,12 +45,12 @@ impl Decoder {
     }
 
     /// Whether the body is complete.
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.next == Next::Nothing
     }
 
     /// Moves as much of `input` as can be told to the body; how much that was.
-    pub(super) fn decode(&mut self, input: &[u8], body: &mut Vec<u8>) -> Result<usize, Fault> {
+    pub(crate) fn decode(&mut self, input: &[u8], body: &mut Vec<u8>) -> Result<usize, Fault> {
         let mut rest = input;
         while let Some(used) = self.step(rest, body)? {
             rest = rest.get(used..).unwrap_or_default();

@@ -13,7 +13,7 @@ const HEADERS: usize = 64;
 
 /// Why a request is refused by the server itself; the connection ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     pub(super) status: u16,
     pub(super) reason: &'static str,
 }

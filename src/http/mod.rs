@@ -3,7 +3,7 @@
 //! Owns everything between a listening socket and a [`Handler`]: threads,
 //! deadlines, limits, parsing and framing. It never binds, connects or unlinks
 //! anything, and never trusts what a client claims. The control plane and
-//! telemetry use it; only here are tiny_http (the vocabulary of HTTP) and
+//! telemetry use it, and health checks its way to read a chunked body; only here are tiny_http (the vocabulary of HTTP) and
 //! httparse (request heads) named.
 //!
 //! What it decides where RFC 9112 leaves a choice:
@@ -16,7 +16,7 @@
 //!   (RFC 9110 §6.6.1). Nor is `Server`.
 //! - A target in absolute form replaces the Host header, which may then be absent.
 
-mod chunked;
+pub(crate) mod chunked;
 mod connection;
 mod head;
 mod pool;

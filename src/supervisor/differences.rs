@@ -7,8 +7,10 @@
 
 use std::sync::Arc;
 
+use crate::config::url::Place;
 use crate::config::{
-    ConsulSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, ServiceSpec, TelemetrySpec, WatchSpec,
+    CheckSpec, ConsulSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, ProbeSpec, ServiceSpec,
+    TelemetrySpec, WatchSpec,
 };
 
 /// The keys that were found to differ.
@@ -78,7 +80,7 @@ fn of_health(before: Option<&HealthSpec>, now: Option<&HealthSpec>, keys: &mut K
         return;
     };
     let HealthSpec {
-        exec,
+        check,
         interval,
         timeout,
         healthy_after,
@@ -86,7 +88,11 @@ fn of_health(before: Option<&HealthSpec>, now: Option<&HealthSpec>, keys: &mut K
         start_period,
         restart_after,
     } = before;
-    keys.note("health.exec", *exec != now.exec);
+    if *check != now.check {
+        for check in [check, &now.check].into_iter().flatten() {
+            keys.note(key_of_check(check), true);
+        }
+    }
     keys.note("health.interval", *interval != now.interval);
     keys.note("health.timeout", *timeout != now.timeout);
     keys.note("health.healthyAfter", *healthy_after != now.healthy_after);
@@ -96,6 +102,18 @@ fn of_health(before: Option<&HealthSpec>, now: Option<&HealthSpec>, keys: &mut K
     );
     keys.note("health.startPeriod", *start_period != now.start_period);
     keys.note("health.restartAfter", *restart_after != now.restart_after);
+}
+
+/// The key that a check is written with.
+fn key_of_check(check: &CheckSpec) -> &'static str {
+    match check {
+        CheckSpec::Exec(_) => "health.exec",
+        CheckSpec::Probe(probe) => match &**probe {
+            ProbeSpec::Http(_) => "health.http",
+            ProbeSpec::Connect(Place::Tcp(_)) => "health.tcp",
+            ProbeSpec::Connect(Place::Unix(_)) => "health.unix",
+        },
+    }
 }
 
 fn of_services(before: Option<&ServiceSpec>, now: Option<&ServiceSpec>, keys: &mut Keys) {

@@ -13,10 +13,10 @@ use log::Level;
 use super::JobId;
 use super::timers::{Timer, Timers};
 use crate::config::logging::Level as LogLevel;
-use crate::config::{Config, ExecSpec};
+use crate::config::{Config, ExecSpec, ProbeSpec};
 use crate::environment::Environment;
 use crate::event::{Code, Event};
-use crate::message::{Action, ExecId, Label, Pid, Spawn};
+use crate::message::{Action, ExecId, Label, Pid, Probe, Spawn};
 use crate::telemetry::metrics::Metrics;
 
 /// How far the supervisor is on its way out.
@@ -63,6 +63,9 @@ pub(super) struct Effects {
     pub(super) timers: Timers,
     /// Whose execution each live one is.
     pub(super) live: BTreeMap<ExecId, JobId>,
+    /// Whose built-in check each one under way is. They have no process, so that
+    /// nothing waits for their end.
+    pub(super) probes: BTreeMap<ExecId, JobId>,
     /// A job came to rest in this turn: there may be nothing left to wait for.
     pub(super) came_to_rest: bool,
     running: BTreeMap<JobId, (Arc<str>, Pid)>,
@@ -84,6 +87,7 @@ impl Effects {
             metrics: Metrics::default(),
             timers: Timers::default(),
             live: BTreeMap::new(),
+            probes: BTreeMap::new(),
             came_to_rest: false,
             running: BTreeMap::new(),
             last_exec: 0,
@@ -114,6 +118,19 @@ impl Effects {
             pids: self.running.values().cloned().collect(),
             label,
         })));
+        exec
+    }
+
+    /// Asks for a built-in check on behalf of `job`.
+    pub(super) fn probe(&mut self, job: JobId, spec: &Arc<ProbeSpec>, timeout: Duration) -> ExecId {
+        self.last_exec += 1;
+        let exec = ExecId(self.last_exec);
+        self.probes.insert(exec, job);
+        self.actions.push(Action::Probe(Probe {
+            exec,
+            spec: Arc::clone(spec),
+            timeout,
+        }));
         exec
     }
 

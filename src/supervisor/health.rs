@@ -1,20 +1,26 @@
 //! The health of one job: when it is checked and what came of it (SPEC §7).
 //!
 //! Owned by its job, which says when checking begins and ends. Never two checks
-//! at once: while one is in flight, beats are left out.
+//! at once: while one is in flight, beats are left out. A check by a command is
+//! killed when it takes too long; a built-in one ends by itself, and if it does
+//! not, because the C library hangs in a name lookup, it counts as failed all the
+//! same, and so does every beat until it has ended.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::Level;
 
 use super::JobId;
 use super::effects::Effects;
 use super::timers::Timer;
-use crate::config::HealthSpec;
+use crate::config::{CheckSpec, HealthSpec};
 use crate::control::status::{CheckStatus, HealthStatus};
 use crate::event::{Code, Event};
 use crate::message::{ExecId, ExitStatus, Label, Pid, StartError};
+
+/// How long after its time a built-in check may still say what it waited for.
+const LAST_WORD: Duration = Duration::from_millis(100);
 
 /// What is known of a job's health, in the words of `/status`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +40,16 @@ pub(super) enum Status {
 #[cfg_attr(test, derive(Clone))]
 struct Check {
     exec: ExecId,
+    /// Of its process, once that has started.
     pid: Option<Pid>,
+    /// It is a built-in one, which has no process.
+    is_probe: bool,
     began: Instant,
     /// Its result does not count any more: it took too long, or checking ended.
-    /// It is being killed.
+    /// Its process, if it has one, is being killed.
     discarded: bool,
+    /// It took too long.
+    is_late: bool,
 }
 
 /// Results that followed each other.
@@ -149,6 +160,11 @@ impl Health {
     /// check in flight counts.
     pub(super) fn update(&mut self, spec: HealthSpec, fx: &mut Effects) {
         let new_beat = spec.interval != self.spec.interval;
+        let is_late = |check: &mut Check| check.is_probe && check.is_late;
+        if spec.check != self.spec.check {
+            // One that hangs says nothing of another, and needs not be waited for.
+            self.check.take_if(is_late);
+        }
         self.spec = spec;
         if new_beat && self.wanted && !fx.maintenance {
             fx.set_timer(Timer::CheckTick(self.job), self.spec.interval);
@@ -175,9 +191,9 @@ impl Health {
         }
     }
 
-    /// Whether a check is in flight, be it only on its way out.
+    /// Whether the process of a check is there, be it only on its way out.
     pub(super) fn is_busy(&self) -> bool {
-        self.check.is_some()
+        self.check.as_ref().is_some_and(|check| !check.is_probe)
     }
 
     /// The job is completing, or is not checked any more.
@@ -230,33 +246,56 @@ impl Health {
     /// whether the job was found healthy, if it did and the result counts.
     pub(super) fn on_tick(&mut self, deadline: Instant, fx: &mut Effects) -> Option<bool> {
         fx.next_beat(Timer::CheckTick(self.job), deadline, self.spec.interval);
-        if self.check.is_some() {
-            return None;
+        match &self.check {
+            Some(check) if check.is_probe && check.is_late => {
+                let reason = "the check before still hangs in a name lookup".to_owned();
+                self.judge(Err(reason), fx.now, fx)
+            }
+            Some(_) => None,
+            None => self.start(fx),
         }
-        let Some(command) = self.spec.exec.clone() else {
-            return self.judge(Ok(()), fx.now, fx);
+    }
+
+    fn start(&mut self, fx: &mut Effects) -> Option<bool> {
+        let timeout = self.spec.timeout;
+        let (exec, after) = match &self.spec.check {
+            None => return self.judge(Ok(String::new()), fx.now, fx),
+            Some(CheckSpec::Exec(command)) => {
+                (fx.spawn(self.job, command, self.label.clone()), timeout)
+            }
+            Some(CheckSpec::Probe(spec)) => {
+                let after = timeout.saturating_add(LAST_WORD);
+                (fx.probe(self.job, spec, timeout), after)
+            }
         };
-        let exec = fx.spawn(self.job, &command, self.label.clone());
         self.check = Some(Check {
             exec,
             pid: None,
+            is_probe: matches!(self.spec.check, Some(CheckSpec::Probe(_))),
             began: fx.now,
             discarded: false,
+            is_late: false,
         });
-        fx.set_timer(Timer::Check(self.job), self.spec.timeout);
+        fx.set_timer(Timer::Check(self.job), after);
         None
     }
 
     /// The check in flight has taken too long.
     pub(super) fn on_timeout(&mut self, fx: &mut Effects) -> Option<bool> {
-        let began = self.check.as_ref().map_or(fx.now, |check| check.began);
-        self.discard(fx);
+        let check = self.check.as_mut()?;
+        check.is_late = true;
+        let (began, is_probe) = (check.began, check.is_probe);
         let timeout = self.spec.timeout;
-        self.judge(
-            Err(format!("no result within {timeout:?}, killed")),
-            began,
-            fx,
-        )
+        let reason = match is_probe {
+            true => format!("no result within {timeout:?}"),
+            false => format!("no result within {timeout:?}, killed"),
+        };
+        if is_probe {
+            // It may hang for long, which says nothing of the one it asks.
+            fx.metrics.built_in.check_ended(&self.name, fx.since(began));
+        }
+        self.discard(fx);
+        self.judge(Err(reason), began, fx)
     }
 
     /// The check in flight runs.
@@ -280,18 +319,29 @@ impl Health {
     /// The process of the check in flight ended.
     pub(super) fn did_exit(&mut self, status: ExitStatus, fx: &mut Effects) -> Option<bool> {
         let result = if status.is_success() {
-            Ok(())
+            Ok(String::new())
         } else {
             Err(format!("check {status}"))
         };
         self.ended(result, fx)
     }
 
-    fn ended(&mut self, result: Result<(), String>, fx: &mut Effects) -> Option<bool> {
+    /// The check in flight, which is a built-in one, ended.
+    pub(super) fn did_probe(
+        &mut self,
+        result: Result<String, String>,
+        fx: &mut Effects,
+    ) -> Option<bool> {
+        self.ended(result, fx)
+    }
+
+    fn ended(&mut self, result: Result<String, String>, fx: &mut Effects) -> Option<bool> {
         fx.timers.cancel(Timer::Check(self.job));
         let check = self.check.take()?;
-        let took = fx.now.saturating_duration_since(check.began);
-        fx.metrics.built_in.check_ended(&self.name, took);
+        if !(check.is_probe && check.is_late) {
+            let took = fx.since(check.began);
+            fx.metrics.built_in.check_ended(&self.name, took);
+        }
         if check.discarded {
             return None;
         }
@@ -302,7 +352,7 @@ impl Health {
     /// event, a change is logged.
     fn judge(
         &mut self,
-        result: Result<(), String>,
+        result: Result<String, String>,
         began: Instant,
         fx: &mut Effects,
     ) -> Option<bool> {
@@ -321,20 +371,22 @@ impl Health {
         fx.metrics
             .built_in
             .event_published(&Event::new(code, Arc::clone(check)));
-        if !self.counts(passed, began, fx) {
-            let so_far = self.row.count;
-            fx.debug(Some(&self.job_label), || match result {
-                Ok(()) => format!("check passed, {so_far} in a row"),
-                Err(reason) => format!("check failed, {so_far} in a row: {reason}"),
+        let (Ok(reason) | Err(reason)) = result;
+        let counts = self.counts(passed, began, fx);
+        let so_far = self.row.count;
+        if !counts {
+            let what = if passed { "passed" } else { "failed" };
+            fx.debug(Some(&self.job_label), || {
+                with_reason(&format!("check {what}, {so_far} in a row"), &reason)
             });
-            return None;
+        } else {
+            fx.metrics.built_in.health_known(&self.name, Some(passed));
+            match passed {
+                true => self.is_healthy(&reason, fx),
+                false => self.is_unhealthy(&reason, fx),
+            }
         }
-        fx.metrics.built_in.health_known(&self.name, Some(passed));
-        match result {
-            Ok(()) => self.is_healthy(fx),
-            Err(reason) => self.is_unhealthy(&reason, fx),
-        }
-        Some(passed)
+        counts.then_some(passed)
     }
 
     /// Whether a result says something of the job: failures do not in the start
@@ -366,16 +418,17 @@ impl Health {
         same || count >= after
     }
 
-    fn is_healthy(&mut self, fx: &mut Effects) {
+    fn is_healthy(&mut self, reason: &str, fx: &mut Effects) {
         if self.status != Status::Healthy {
-            fx.log(Level::Info, Some(&self.job_label), "is healthy".to_owned());
+            let text = with_reason("is healthy", reason);
+            fx.log(Level::Info, Some(&self.job_label), text);
         }
         self.status = Status::Healthy;
         fx.publish(Code::Healthy, &self.name);
     }
 
     fn is_unhealthy(&mut self, reason: &str, fx: &mut Effects) {
-        let text = || format!("is unhealthy: {reason}");
+        let text = || with_reason("is unhealthy", reason);
         if self.status == Status::Unhealthy {
             fx.debug(Some(&self.job_label), text);
         } else {
@@ -400,5 +453,12 @@ impl Health {
             fx.signal(pid, libc::SIGKILL);
         }
         check.discarded = true;
+    }
+}
+
+fn with_reason(what: &str, reason: &str) -> String {
+    match reason {
+        "" => what.to_owned(),
+        reason => format!("{what}: {reason}"),
     }
 }

@@ -141,6 +141,11 @@ impl Supervisor {
                 self.with_owner(exec, |job, fx| job.did_exit(exec, status, fx));
                 self.forget(exec);
             }
+            Message::Probed(exec, result) => {
+                if let Some(id) = self.fx.probes.remove(&exec) {
+                    self.with_job(id, |job, fx| job.did_probe(exec, result, fx));
+                }
+            }
             Message::ChildrenExited => {}
             Message::Signal(signal) => self.on_signal(signal),
             Message::Request(request, reply_to) => self.on_request(request, reply_to),

@@ -16,3 +16,11 @@ pub fn load(_: &TlsSpec) -> Result<Tls, Vec<Problem>> {
         "this build has no TLS: use the scheme \"http\", or a build with the feature \"tls\"",
     )])
 }
+
+impl Tls {
+    /// The same, but every session proves anew who is who.
+    #[must_use]
+    pub fn without_resumption(self) -> Self {
+        self
+    }
+}

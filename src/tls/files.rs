@@ -286,6 +286,16 @@ impl ServerCertVerifier for Anyone {
 }
 
 impl Tls {
+    /// The same, but every session proves anew who is who: for a check, that the
+    /// other side's certificate is still good is part of what is asked.
+    #[must_use]
+    pub fn without_resumption(mut self) -> Self {
+        let mut config = (*self.config).clone();
+        config.resumption = Resumption::disabled();
+        self.config = Arc::new(config);
+        self
+    }
+
     /// A new session with the agent at `host`, whose certificate must be for that
     /// host, or for the configured name.
     pub(crate) fn session(&self, host: &str) -> Result<ClientConnection, rustls::Error> {

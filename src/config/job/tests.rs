@@ -297,5 +297,5 @@ fn what_only_a_service_uses_is_a_warning_without_a_port() {
 fn a_job_without_exec_checks_and_advertises() {
     let spec = good(&format!("{{name: 'app', port: 80, {HEALTH}}}"));
     assert_eq!(spec.exec, None);
-    assert!(spec.health.is_some_and(|health| health.exec.is_none()));
+    assert!(spec.health.is_some_and(|health| health.check.is_none()));
 }

@@ -188,8 +188,9 @@ pub struct CheckStatus {
     pub at: Instant,
     /// How long it took.
     pub took: Duration,
-    /// That it passed, or why it did not.
-    pub result: Result<(), String>,
+    /// What was seen when it passed, which is nothing of a command, or why it
+    /// did not.
+    pub result: Result<String, String>,
 }
 
 /// A watched service.
@@ -318,7 +319,8 @@ impl HealthStatus {
     fn to_json(&self, times: &Times<'_>) -> Object {
         let last = self.last_check.as_ref().map(|check| {
             let object = Object::default().bool("passed", check.result.is_ok());
-            let reason = check.result.as_ref().err().map(String::as_str);
+            let (Ok(reason) | Err(reason)) = &check.result;
+            let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
             times
                 .past(object, AT, check.at)
                 .seconds("tookSeconds", check.took)

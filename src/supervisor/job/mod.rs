@@ -26,7 +26,7 @@ use super::service::Service;
 use super::timers::Timer;
 use crate::config::{JobSpec, Start};
 use crate::event::{Code, Event};
-use crate::message::{Label, Pid};
+use crate::message::{ExecId, Label, Pid};
 use history::History;
 use restart::{Owed, Row};
 use run::Run;
@@ -296,6 +296,18 @@ impl Job {
             .health
             .as_mut()
             .and_then(|health| health.on_timeout(fx));
+        self.judged(verdict, fx);
+    }
+
+    /// A built-in health check ended.
+    pub(super) fn did_probe(
+        &mut self,
+        exec: ExecId,
+        result: Result<String, String>,
+        fx: &mut Effects,
+    ) {
+        let health = self.health.as_mut().filter(|health| health.owns(exec));
+        let verdict = health.and_then(|health| health.did_probe(result, fx));
         self.judged(verdict, fx);
     }
 

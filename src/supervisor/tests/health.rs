@@ -132,7 +132,7 @@ fn a_job_without_exec_is_checked_from_startup_on() {
 #[test]
 fn health_without_exec_passes_at_every_interval() {
     let mut spec = checked();
-    spec.health.as_mut().unwrap().exec = None;
+    spec.health.as_mut().unwrap().check = None;
     let mut sim = Sim::new(vec![spec]);
     sim.advance(2000);
     sim.expect(

@@ -11,6 +11,7 @@ mod health;
 mod jobs;
 mod operator;
 mod plan;
+mod probes;
 mod reload;
 mod requests;
 mod services;

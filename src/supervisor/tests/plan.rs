@@ -136,7 +136,7 @@ fn a_plan_names_every_setting_that_changes() {
     );
     let web = &mut now.jobs[0];
     web.health.as_mut().unwrap().interval = Duration::from_secs(2);
-    web.health.as_mut().unwrap().exec = None;
+    web.health.as_mut().unwrap().check = None;
     web.essential = true;
     web.stop_timeout = Some(Duration::from_secs(1));
     let service = web.service.as_mut().unwrap();

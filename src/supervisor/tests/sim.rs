@@ -11,7 +11,8 @@ use crate::config::{Config, JobSpec};
 use crate::control::api::{Reload, Reply, Request};
 use crate::environment::Environment;
 use crate::message::{
-    Action, ExecId, ExitStatus, Label, Message, Pid, ReplyTo, Signal, Spawn, StartError, Wish,
+    Action, ExecId, ExitStatus, Label, Message, Pid, Probe, ReplyTo, Signal, Spawn, StartError,
+    Wish,
 };
 use crate::supervisor::effects::Phase;
 use crate::supervisor::{Identity, Supervisor};
@@ -24,6 +25,13 @@ struct Process {
     pid: Option<Pid>,
 }
 
+/// A built-in check under way, which nothing can end but its own deadline.
+#[derive(Clone, Debug)]
+struct Asking {
+    exec: ExecId,
+    end: Instant,
+}
+
 /// The world.
 #[derive(Clone)]
 pub(super) struct Sim {
@@ -33,6 +41,10 @@ pub(super) struct Sim {
     record: Vec<String>,
     /// Live processes by `JOB` or `check.JOB`.
     processes: BTreeMap<String, Process>,
+    /// Built-in checks under way by `probe.JOB`.
+    probes: BTreeMap<String, Asking>,
+    /// Name lookups hang: built-in checks do not even end in time.
+    pub(super) lookups_hang: bool,
     next_pid: Pid,
     /// Processes that do not end on SIGTERM.
     stubborn: Vec<String>,
@@ -72,6 +84,8 @@ impl Sim {
             now: start,
             record: Vec::new(),
             processes: BTreeMap::new(),
+            probes: BTreeMap::new(),
+            lookups_hang: false,
             next_pid: 100,
             stubborn: Vec::new(),
             manual_starts,
@@ -100,23 +114,32 @@ impl Sim {
     }
 
     pub(super) fn is_running(&self, name: &str) -> bool {
-        self.processes.contains_key(name)
+        self.processes.contains_key(name) || self.probes.contains_key(name)
     }
 
     pub(super) fn live(&self) -> Vec<String> {
-        self.processes.keys().cloned().collect()
+        let names = self.processes.keys().chain(self.probes.keys());
+        names.cloned().collect()
     }
 
     pub(super) fn has_started(&self, name: &str) -> bool {
-        self.processes
-            .get(name)
-            .is_some_and(|process| process.pid.is_some())
+        let process = self.processes.get(name);
+        process.is_some_and(|process| process.pid.is_some()) || self.probes.contains_key(name)
     }
 
     // Moves.
 
+    /// A process exits, or a built-in check is answered: well, if this is 0.
     pub(super) fn exit(&mut self, name: &str, code: i32) {
-        self.end(name, ExitStatus::Code(code));
+        if self.probes.contains_key(name) {
+            let result = match code {
+                0 => Ok("answered".to_owned()),
+                code => Err(format!("answered {code}")),
+            };
+            self.did_probe(name, result);
+        } else {
+            self.end(name, ExitStatus::Code(code));
+        }
         self.settle();
     }
 
@@ -184,23 +207,41 @@ impl Sim {
     /// Lets time pass, deadline by deadline.
     pub(super) fn advance(&mut self, ms: u64) {
         let end = self.now + Duration::from_millis(ms);
-        while let Some(deadline) = self.supervisor.next_deadline().filter(|at| *at <= end) {
-            self.now = deadline.max(self.now);
-            self.supervisor.expire(self.now);
-            self.settle();
+        while self.next_deadline().is_some_and(|at| at <= end) {
+            self.advance_to_deadline();
         }
         self.now = end;
     }
 
-    /// Lets time pass to the next deadline; false if there is none.
+    /// Lets time pass to the next deadline, be it one of the supervisor's or of a
+    /// built-in check; false if there is none.
     pub(super) fn advance_to_deadline(&mut self) -> bool {
-        let Some(deadline) = self.supervisor.next_deadline() else {
+        let Some(deadline) = self.next_deadline() else {
             return false;
         };
         self.now = deadline.max(self.now);
+        while let Some((_, name)) = self.next_probe().filter(|(end, _)| *end <= self.now) {
+            self.did_probe(&name, Err("no answer in time".to_owned()));
+        }
+        self.settle();
         self.supervisor.expire(self.now);
         self.settle();
         true
+    }
+
+    /// When something is due.
+    pub(super) fn next_deadline(&self) -> Option<Instant> {
+        let probe = self.next_probe().map(|(end, _)| end);
+        let timer = self.supervisor.next_deadline();
+        timer.into_iter().chain(probe).min()
+    }
+
+    /// The built-in check that will give up first, unless none ever does.
+    fn next_probe(&self) -> Option<(Instant, String)> {
+        let probes = self.probes.iter().filter(|_| !self.lookups_hang);
+        probes
+            .map(|(name, asking)| (asking.end, name.clone()))
+            .min()
     }
 
     // Expectations.
@@ -259,6 +300,7 @@ impl Sim {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Spawn(spawn) => self.spawn(&spawn),
+            Action::Probe(probe) => self.probe(&probe),
             Action::SignalGroup(pid, signal) => self.signal_group(pid, signal),
             Action::Log(log::Level::Debug, None, text) => {
                 if let Some(event) = text.strip_prefix("event: ") {
@@ -329,6 +371,32 @@ impl Sim {
             let name = name.to_string();
             self.did_start(&name);
         }
+    }
+
+    fn probe(&mut self, probe: &Probe) {
+        let job = self.supervisor.fx.probes.get(&probe.exec).unwrap();
+        let name = format!("probe.{}", self.supervisor.jobs[job].name());
+        self.note("ask", &name);
+        let asking = Asking {
+            exec: probe.exec,
+            end: self.now + probe.timeout,
+        };
+        let before = self.probes.insert(name.clone(), asking);
+        assert!(before.is_none(), "{name} twice at {} ms", self.ms());
+    }
+
+    /// A built-in check hangs on, but nobody cares any more.
+    pub(super) fn forget_probe(&mut self, name: &str) {
+        assert!(
+            self.probes.remove(name).is_some(),
+            "{name} is not under way"
+        );
+    }
+
+    fn did_probe(&mut self, name: &str, result: Result<String, String>) {
+        let asking = self.probes.remove(name).unwrap();
+        let fact = Message::Probed(asking.exec, result);
+        self.facts.push_back(fact);
     }
 
     fn did_start(&mut self, name: &str) {

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::logging::Level;
+use crate::config::url::Place;
 use crate::config::{
-    Backoff, Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, Restarts, Start, When,
+    Backoff, CheckSpec, Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, ProbeSpec,
+    Restarts, Start, When,
 };
 use crate::event::{Code, Event, GLOBAL};
 
@@ -107,7 +109,7 @@ impl JobSpec {
 
     pub(super) fn checked_every(mut self, interval_ms: u64, timeout_ms: u64) -> Self {
         self.health = Some(HealthSpec {
-            exec: Some(exec("check")),
+            check: Some(CheckSpec::Exec(exec("check"))),
             interval: Duration::from_millis(interval_ms),
             timeout: Duration::from_millis(timeout_ms),
             healthy_after: 1,
@@ -116,6 +118,14 @@ impl JobSpec {
             restart_after: None,
         });
         self
+    }
+
+    /// As [`Self::checked_every`], with a check that is built in.
+    pub(super) fn probed_every(self, interval_ms: u64, timeout_ms: u64) -> Self {
+        let place = Place::Unix("/run/app.socket".into());
+        let probe = Arc::new(ProbeSpec::Connect(place));
+        self.checked_every(interval_ms, timeout_ms)
+            .health(|health| health.check = Some(CheckSpec::Probe(Arc::clone(&probe))))
     }
 
     /// A change of a checked job.

@@ -94,7 +94,7 @@ impl World {
                 moves.extend([Move::Start(name.clone()), Move::FailToStart(name)]);
             }
         }
-        if self.sim.supervisor.next_deadline().is_some() {
+        if self.sim.next_deadline().is_some() {
             moves.push(Move::Deadline);
         }
         if self.hangups < 2 && !self.terminated {
@@ -357,6 +357,10 @@ fn every_short_schedule_of_small_worlds_keeps_the_promises() {
             job("hup").each(Code::Signal, "SIGHUP").timeout(250),
             job("b").each(Code::ExitFailed, "hup"),
         ],
+        vec![
+            job("a").probed_every(1000, 2500).forever(),
+            job("b").once(Code::Healthy, "a"),
+        ],
     ];
     let worlds = worlds
         .into_iter()
@@ -386,6 +390,10 @@ fn every_short_schedule_of_failures_keeps_the_promises() {
                     .restarts_after(1),
                 job("pre").once(Code::Stopping, "a"),
             ],
+        ),
+        (
+            7,
+            vec![job("a").probed_every(1000, 700).forever().restarts_after(1)],
         ),
         (
             6,
@@ -424,7 +432,7 @@ fn every_short_schedule_with_reloads_keeps_the_promises() {
         // Health checks and clocks that come and go.
         vec![
             vec![job("a").checked_every(500, 700)],
-            vec![job("a").checked_every(300, 100).forever()],
+            vec![job("a").probed_every(300, 100).forever()],
             vec![job("a").every(400)],
             vec![
                 job("a").each(Code::Unhealthy, "a").stop_timeout(50),

@@ -1,0 +1,108 @@
+//! Health checks that are built in (SPEC §15): a request or a connection instead
+//! of a process, on a worker thread of its own for each.
+//!
+//! A worker has one deadline over everything that it does, and reports exactly
+//! once, even if it panics. The one thing that it cannot interrupt is a name
+//! lookup of the C library; the supervisor does not wait for that. It keeps
+//! nothing from one check to the next: no connection, no address, no session.
+
+mod connection;
+mod http;
+mod response;
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+
+use self::connection::{Time, connect};
+use crate::config::ProbeSpec;
+use crate::config::url::Place;
+use crate::message::{ExecId, Message, Probe};
+use crate::name_lookup::without_asking;
+
+/// What an exchange in plain HTTP with an address needs.
+const STACK: usize = 64 * 1024;
+
+/// Room for a name lookup through the C library and a TLS handshake.
+const LARGE_STACK: usize = 256 * 1024;
+
+/// Begins a check on a worker of its own; [`Message::Probed`] answers.
+pub fn start(probe: Probe, inbox: &Sender<Message>) {
+    let exec = probe.exec;
+    let thread = thread::Builder::new()
+        .name("check".to_owned())
+        .stack_size(stack(&probe.spec));
+    let report_to = inbox.clone();
+    let started = thread.spawn(move || {
+        let report = Report::new(exec, report_to);
+        report.did_probe(run(&probe.spec, probe.timeout));
+    });
+    if let Err(cause) = started {
+        Report::new(exec, inbox.clone())
+            .did_probe(Err(format!("cannot start a thread for it: {cause}")));
+    }
+}
+
+/// What was seen within `timeout`, or why the check failed.
+///
+/// # Errors
+/// A sentence for the log.
+pub fn run(spec: &ProbeSpec, timeout: Duration) -> Result<String, String> {
+    let began = Instant::now();
+    let time = Time::of(began, timeout);
+    match spec {
+        ProbeSpec::Http(spec) => http::check(spec, time),
+        ProbeSpec::Connect(place) => {
+            drop(connect(place, time)?);
+            Ok(format!("connected after {:.1?}", began.elapsed()))
+        }
+    }
+}
+
+fn stack(spec: &ProbeSpec) -> usize {
+    let (place, leads_elsewhere) = match spec {
+        ProbeSpec::Http(spec) => (&spec.url.place, spec.tls.is_some() || spec.redirects > 0),
+        ProbeSpec::Connect(place) => (place, false),
+    };
+    let is_asked_for = match place {
+        Place::Tcp(address) => without_asking(&address.host).is_none(),
+        Place::Unix(_) => false,
+    };
+    match leads_elsewhere || is_asked_for {
+        true => LARGE_STACK,
+        false => STACK,
+    }
+}
+
+/// The one report of how a check went.
+struct Report {
+    exec: ExecId,
+    inbox: Option<Sender<Message>>,
+}
+
+impl Report {
+    fn new(exec: ExecId, inbox: Sender<Message>) -> Self {
+        Self {
+            exec,
+            inbox: Some(inbox),
+        }
+    }
+
+    fn did_probe(mut self, result: Result<String, String>) {
+        self.send(result);
+    }
+
+    fn send(&mut self, result: Result<String, String>) {
+        if let Some(inbox) = self.inbox.take() {
+            // The loop ends last; if it has ended, nobody needs the report.
+            let _gone = inbox.send(Message::Probed(self.exec, result));
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        self.send(Err("internal error: its thread ended early".to_owned()));
+    }
+}
