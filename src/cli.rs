@@ -89,6 +89,10 @@ pub enum Task {
     PutEnv(Vec<(String, Option<String>)>),
     /// `-putmetric`: push each value, which is sent as it is written.
     PutMetric(Vec<(String, String)>),
+    /// `-poweroff`
+    PowerOff,
+    /// `-reboot`
+    Reboot,
 }
 
 /// What is wrong with the arguments, in one line.

@@ -149,6 +149,16 @@ pub fn maintenance(socket: &Path, enable: bool) -> Result<String, Error> {
     call(socket, endpoint, "")
 }
 
+/// `-poweroff`
+pub fn power_off(socket: &Path) -> Result<(), Error> {
+    call(socket, &api::POWEROFF, "").map(drop)
+}
+
+/// `-reboot`
+pub fn reboot(socket: &Path) -> Result<(), Error> {
+    call(socket, &api::REBOOT, "").map(drop)
+}
+
 /// `-putenv`: sets each variable, or unsets it where there is no value. Of a name
 /// that comes twice the last one counts.
 pub fn put_env<'a>(

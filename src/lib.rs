@@ -63,6 +63,7 @@
 //! | what does the API answer? | [`control`]: `api` is the table of endpoints |
 //! | what is exported? | [`telemetry`] |
 //! | who talks to Consul? | [`discovery`] |
+//! | what does the init of a machine do? | [`mod@init`] |
 
 pub mod cli;
 pub mod client;
@@ -73,6 +74,7 @@ pub mod discovery;
 pub mod environment;
 pub mod event;
 pub mod http;
+pub mod init;
 pub mod logging;
 mod main_loop;
 pub mod message;

@@ -13,15 +13,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
 
+use crate::config::init::Ending;
 use crate::control::server::Control;
 use crate::discovery::Discovery;
 use crate::environment::Environment;
+use crate::init::Watchdog;
 use crate::logging::Log;
 use crate::message::{Action, ExitStatus, Message, Wish};
 use crate::preparation::{Common, Current, Prepared, address, load, open};
 use crate::probe;
 use crate::process::Starter;
-use crate::process::children::{Children, signal_group};
+use crate::process::children::{self, Children, signal_group};
 use crate::supervisor::{Identity, Supervisor};
 use crate::telemetry::server::Telemetry;
 
@@ -30,6 +32,9 @@ const SLOW_TURN: Duration = Duration::from_millis(50);
 
 /// How long a server that is replaced may take to give its last answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How long what SIGKILL is to end may take.
+const LAST_BREATH: Duration = Duration::from_secs(2);
 
 /// How long a backend that is replaced may take to forget our services.
 const LAST_WITHDRAWALS: Duration = Duration::from_secs(30);
@@ -47,6 +52,7 @@ pub(crate) struct MainLoop {
     control: Option<Control>,
     telemetry: Option<Telemetry>,
     discovery: Option<Discovery>,
+    watchdog: Option<Watchdog>,
     current: Current,
     /// Where a reload leaves what it has made ready.
     prepared: Option<Receiver<Prepared>>,
@@ -63,6 +69,9 @@ impl MainLoop {
         log: Log,
     ) -> Self {
         let starter = Starter::new(common.inbox.clone(), log.clone());
+        let init = identity.init.as_ref();
+        let watchdog = init.and_then(|init| init.watchdog.clone());
+        let watchdog = watchdog.map(Watchdog::new);
         let mut main_loop = Self {
             supervisor: Supervisor::new(Instant::now(), (*prepared.config).clone(), identity),
             inbox,
@@ -74,6 +83,7 @@ impl MainLoop {
             control: None,
             telemetry: None,
             discovery: None,
+            watchdog,
             current: Current::default(),
             prepared: None,
         };
@@ -107,6 +117,42 @@ impl MainLoop {
     /// What the supervisor exits with, once there is nothing left.
     pub(crate) fn exit_code(&self) -> u8 {
         self.supervisor.exit_code()
+    }
+
+    /// What is to become of the machine, if this is the init of one.
+    pub(crate) fn ending(&self) -> Option<Ending> {
+        self.supervisor.ending()
+    }
+
+    /// Ends every process that there still is: those that left their job's
+    /// group and outlived it. For the init of a machine alone.
+    pub(crate) fn end_everything(&mut self) {
+        let grace = self.supervisor.grace_time();
+        for (signal, time) in [(libc::SIGTERM, grace), (libc::SIGKILL, LAST_BREATH)] {
+            if !children::reap_all() {
+                return;
+            }
+            log::info!("sending signal {signal} to all processes that are left");
+            if let Err(error) = children::signal_everyone(signal) {
+                log::error!("cannot send signal {signal} to all processes: {error}");
+            }
+            self.reap_until(Instant::now() + time);
+        }
+    }
+
+    fn reap_until(&mut self, deadline: Instant) {
+        while children::reap_all() && Instant::now() < deadline {
+            self.watchdog.iter_mut().for_each(Watchdog::feed);
+            let hungry = self.watchdog.as_ref().map_or(LAST_BREATH, Watchdog::period);
+            let look_again = deadline.min(Instant::now() + hungry);
+            // Whatever arrives, all that counts now is who is left.
+            let _any = self.inbox.recv_deadline(look_again);
+        }
+    }
+
+    /// The watchdog, which must not be dropped: that might disarm it.
+    pub(crate) fn take_watchdog(&mut self) -> Option<Watchdog> {
+        self.watchdog.take()
     }
 
     /// Waits for a message until the next deadline.
@@ -171,6 +217,7 @@ impl MainLoop {
                     self.log.entry(level, label.as_ref(), None, &text);
                 }
                 Action::ReopenLog => self.log.reopen(),
+                Action::FeedWatchdog => self.watchdog.iter_mut().for_each(Watchdog::feed),
                 Action::ConfigureLogging(spec) => self.log.configure(&spec),
                 Action::Reply(to, reply) => to.send(reply),
                 Action::Answer(to, answer) => to.send(answer),

@@ -114,8 +114,10 @@ impl fmt::Display for StartError {
 /// The signals that reach the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGTERM or SIGINT: shut down.
+    /// SIGTERM: shut down.
     Terminate,
+    /// SIGINT: shut down; to the init of a machine it is Ctrl-Alt-Del.
+    Interrupt,
     /// SIGHUP: an event for the jobs that wait for it.
     Hangup,
     /// SIGUSR1: open the log file again.
@@ -258,6 +260,8 @@ pub enum Action {
     Log(log::Level, Option<Label>, String),
     /// Open the log file again.
     ReopenLog,
+    /// Tell the watchdog that the loop turns.
+    FeedWatchdog,
     /// Log as this says from now on.
     ConfigureLogging(LoggingSpec),
     /// Bring the catalog to what is wanted.

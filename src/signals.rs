@@ -46,7 +46,8 @@ impl Drop for Guard {
 
 fn message(signal: i32) -> Message {
     match signal {
-        SIGTERM | SIGINT => Message::Signal(Signal::Terminate),
+        SIGTERM => Message::Signal(Signal::Terminate),
+        SIGINT => Message::Signal(Signal::Interrupt),
         SIGHUP => Message::Signal(Signal::Hangup),
         SIGUSR1 => Message::Signal(Signal::ReopenLog),
         SIGUSR2 => Message::Signal(Signal::User2),

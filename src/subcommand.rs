@@ -124,6 +124,8 @@ fn perform(task: &Task, socket: &Path) -> Result<String, client::Error> {
         Task::Maintenance(enable) => {
             client::maintenance(socket, *enable)?;
         }
+        Task::PowerOff => client::power_off(socket)?,
+        Task::Reboot => client::reboot(socket)?,
         Task::PutEnv(pairs) => {
             let pairs = pairs.iter();
             client::put_env(

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 
+use crate::config::{self, InitSpec};
 use crate::environment::Environment;
+use crate::init;
 use crate::logging::{self, InitError};
 use crate::main_loop::MainLoop;
 use crate::preparation::{self, Common, Current, load, open};
@@ -55,8 +57,16 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
     children::adopt_orphans();
 
     let environment = Environment::inherited();
+    let init = init_duties(path, &environment);
+    let notes = init.as_ref().map(init::prepare).unwrap_or_default();
     let config = load(path, &environment).map_err(Error::Preparation)?;
     let log = logging::init(&config.logging).map_err(Error::Log)?;
+    for (level, note) in notes {
+        log.entry(level, None, None, &note);
+    }
+    if init.is_none() && config.init.is_some() {
+        log::warn!("init: this is not PID 1, so none of its duties is done");
+    }
     for warning in &config.warnings {
         log::warn!("{warning}");
     }
@@ -76,16 +86,31 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
     let identity = Identity {
         pid: std::process::id(),
         config: path.to_owned(),
+        init,
         environment,
         requests,
         consul_requests,
     };
     let mut main_loop = MainLoop::new(path, prepared, common, identity, inbox, log.clone());
     main_loop.run();
+    let ending = main_loop.ending();
+    if ending.is_some() {
+        main_loop.end_everything();
+    }
 
     let deadline = Instant::now() + FAREWELL;
     main_loop.close(deadline);
     // What is not written by then is held up by whoever reads the log.
     let _written = log.close(deadline);
+    if let Some(ending) = ending {
+        init::end(ending, main_loop.take_watchdog());
+    }
     Ok(main_loop.exit_code())
+}
+
+/// The duties of PID 1 as the init of a machine, if the file has any. What is
+/// wrong with it, the file as a whole is refused for right after.
+fn init_duties(path: &Path, environment: &Environment) -> Option<InitSpec> {
+    let is_first = std::process::id() == 1;
+    is_first.then(|| config::init_duties(path, environment).ok().flatten())?
 }

@@ -17,14 +17,14 @@ use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use support::command::{command, exit_code, wait};
 use support::consul::nobody;
-use support::{Outcome, PATIENCE, Temporary, deadline, is_root, namespace, run, skip};
+use support::{Outcome, PATIENCE, Temporary, deadline, is_root, namespace, programs, run, skip};
 
 /// A root directory.
 struct Image {
@@ -34,7 +34,7 @@ struct Image {
 impl Image {
     /// One of busybox with this configuration; `None` if this machine cannot run it.
     fn new(configuration: &str) -> Option<Self> {
-        let busybox = static_busybox()?;
+        let busybox = programs::static_busybox()?;
         let image = Self::from_scratch(configuration)?;
         let bin = image.root.join("bin");
         fs::copy(&busybox, bin.join("busybox")).unwrap();
@@ -48,7 +48,7 @@ impl Image {
 
     /// One of nothing but the binary and this configuration.
     fn from_scratch(configuration: &str) -> Option<Self> {
-        let binary = static_binary()?;
+        let binary = programs::static_release()?;
         if !namespace::available() {
             return None;
         }
@@ -88,42 +88,6 @@ impl Image {
     fn run(&self, preparation: &str, options: &str) -> Outcome {
         run(&mut self.command(preparation, options))
     }
-}
-
-/// The release, or a word about where to get one.
-fn static_binary() -> Option<PathBuf> {
-    let released = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/target/release-artefacts/containerpilot-",
-        env!("CARGO_PKG_VERSION"),
-        "-x86_64-linux"
-    );
-    let found = [support::binary(), released.into()]
-        .into_iter()
-        .find(|path| is_static(path));
-    if found.is_none() {
-        skip("there is no static binary: run scripts/release first");
-    }
-    found
-}
-
-fn static_busybox() -> Option<PathBuf> {
-    let found = ["/bin/busybox", "/usr/bin/busybox"].map(PathBuf::from);
-    let found = found.into_iter().find(|path| is_static(path));
-    if found.is_none() {
-        skip("there is no static busybox: install busybox-static");
-    }
-    found
-}
-
-/// Whether a program exists and needs no loader: the path of one would stand
-/// near the beginning of the file.
-fn is_static(path: &Path) -> bool {
-    let Ok(bytes) = fs::read(path) else {
-        return false;
-    };
-    let head = &bytes[..bytes.len().min(4096)];
-    !head.windows(4).any(|part| part == b"/ld-")
 }
 
 /// What jobs wrote in raw mode: the supervisor's own lines begin with the time.

@@ -116,6 +116,14 @@ pub(super) const FLAGS: &[Flag] = &[
         help: &["Check that the ContainerPilot control socket is up."],
     },
     Flag {
+        key: "--poweroff",
+        takes: Takes::Nothing,
+        role: Role::Ask(|_| Ok(Task::PowerOff)),
+        help: &[
+            "Shut down the machine whose init the ContainerPilot process is, and switch it off.",
+        ],
+    },
+    Flag {
         key: "--putenv",
         takes: Takes::Values("value"),
         role: Role::Ask(put_env),
@@ -131,6 +139,14 @@ pub(super) const FLAGS: &[Flag] = &[
         help: &[
             "Update metrics of a ContainerPilot process through its control socket.",
             "Pass metrics in the format: 'key=value'",
+        ],
+    },
+    Flag {
+        key: "--reboot",
+        takes: Takes::Nothing,
+        role: Role::Ask(|_| Ok(Task::Reboot)),
+        help: &[
+            "Shut down the machine whose init the ContainerPilot process is, and start it again.",
         ],
     },
     Flag {

@@ -20,6 +20,7 @@ pub mod graph;
 pub mod health;
 pub mod host;
 mod include;
+pub mod init;
 pub mod interfaces;
 pub mod job;
 pub mod logging;
@@ -64,6 +65,7 @@ pub use exec::ExecSpec;
 pub use findings::{Errors, Finding, Severity};
 pub use health::{CheckSpec, HealthSpec};
 pub use host::Host;
+pub use init::InitSpec;
 pub use job::{JobSpec, Restarts};
 pub use logging::LoggingSpec;
 pub use probe::ProbeSpec;
@@ -77,6 +79,7 @@ use consul::RawConsul;
 use control::RawControl;
 use decode::{Decode, Items, Span};
 use findings::{Findings, Path};
+use init::RawInit;
 use job::RawJob;
 use logging::RawLogging;
 use origins::Origins;
@@ -96,6 +99,8 @@ pub struct Config {
     pub stop_timeout: Duration,
     /// Where the control plane listens.
     pub control: ControlSpec,
+    /// The duties of the init of a machine, where the supervisor is one.
+    pub init: Option<InitSpec>,
     /// The jobs, in the order of the file.
     pub jobs: Vec<JobSpec>,
     /// The watches, in the order of the file.
@@ -134,6 +139,8 @@ object! {
             "From the beginning of shutdown to SIGKILL for whatever is left.";
         control: RawControl = "control", Preset::Empty,
             "Where the control plane listens.";
+        init: RawInit = "init", Preset::Depends("none: no init of a machine"),
+            "The duties of the init of a machine; of effect for PID 1 only.";
         jobs: Items<RawJob> = "jobs", Preset::Absent,
             "What to run.";
         watches: Items<RawWatch> = "watches", Preset::Absent,
@@ -179,14 +186,38 @@ pub fn control_socket(path: &FilePath, environment: &Environment) -> Result<Path
 }
 
 fn parse_control_socket(text: &str) -> Result<PathBuf, Errors> {
-    let mut entries = object(text)?;
-    entries.retain(|(key, _)| key == "control");
     let mut findings = Findings::default();
-    let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
-    let control = raw.and_then(|raw| raw.control).unwrap_or_default();
-    let spec = control.into_spec(&Path::Root.key("control"), &mut findings);
+    let control = only("control", text, &mut findings)?.and_then(|raw| raw.control);
+    let at = Path::Root.key("control");
+    let spec = control.unwrap_or_default().into_spec(&at, &mut findings);
     findings.finish(text)?;
     Ok(spec.socket)
+}
+
+/// The duties of an init in the file at `path`. Nothing else of the file needs
+/// to be valid: a machine must get as far as it can with a broken job.
+///
+/// # Errors
+/// Why the file can't be read or rendered, that it is no JSON5, or what is wrong
+/// with `init`.
+pub fn init_duties(path: &FilePath, environment: &Environment) -> Result<Option<InitSpec>, Errors> {
+    let text = render_file(path, environment)?;
+    let mut findings = Findings::default();
+    let init = only("init", &text, &mut findings)?.and_then(|raw| raw.init);
+    let spec = init.map(|raw| raw.into_spec(&Path::Root.key("init"), &mut findings));
+    findings.finish(&text)?;
+    Ok(spec)
+}
+
+/// A file as if it had no other key than this one.
+fn only(key: &str, text: &str, findings: &mut Findings) -> Result<Option<RawConfig>, Errors> {
+    let mut entries = object(text)?;
+    entries.retain(|(name, _)| name == key);
+    Ok(RawConfig::decode(
+        Value::Object(entries),
+        &Path::Root,
+        findings,
+    ))
 }
 
 const NO_OBJECT: &str = "the file must be one object, { … }";
@@ -282,6 +313,9 @@ impl RawConfig {
             logging: self.logging.unwrap_or_default().into_spec(),
             stop_timeout: self.stop_timeout.unwrap_or_default().0,
             control: control.into_spec(&root.key("control"), findings),
+            init: self
+                .init
+                .map(|raw| raw.into_spec(&root.key("init"), findings)),
             jobs,
             watches,
             telemetry,

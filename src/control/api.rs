@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::status::{JobStatus, Status};
 use super::{body, path, query};
+use crate::config::init::Ending;
 
 /// What a client asks of the supervisor, completely validated.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +29,8 @@ pub enum Request {
     Health(Option<String>),
     /// `GET /v3/jobs/NAME`
     Job(String),
+    /// `POST /v3/poweroff` and `/v3/reboot`
+    End(Ending),
 }
 
 /// What is wanted of a reload.
@@ -194,6 +197,26 @@ pub static JOB: Endpoint = Endpoint {
     parse: |asked| Ok(Request::Job(asked.name.to_owned())),
 };
 
+/// `POST /v3/poweroff`
+pub static POWEROFF: Endpoint = Endpoint {
+    method: "POST",
+    path: "/v3/poweroff",
+    alias: None,
+    summary: "shuts down and switches the machine off; answers when that has begun",
+    deadline: SHORT,
+    parse: |_| Ok(Request::End(Ending::PowerOff)),
+};
+
+/// `POST /v3/reboot`
+pub static REBOOT: Endpoint = Endpoint {
+    method: "POST",
+    path: "/v3/reboot",
+    alias: None,
+    summary: "shuts down and starts the machine again; answers when that has begun",
+    deadline: SHORT,
+    parse: |_| Ok(Request::End(Ending::Reboot)),
+};
+
 /// Every endpoint, in the order of the manual.
 pub static ENDPOINTS: &[&Endpoint] = &[
     &PING,
@@ -205,6 +228,8 @@ pub static ENDPOINTS: &[&Endpoint] = &[
     &STATUS,
     &HEALTH,
     &JOB,
+    &POWEROFF,
+    &REBOOT,
 ];
 
 /// The endpoint of this path, by its name or its alias, and what stands there for
@@ -271,6 +296,8 @@ mod tests {
             (&MAINTENANCE_DISABLE, Request::Maintenance(false)),
             (&STATUS, Request::Status),
             (&HEALTH, Request::Health(None)),
+            (&POWEROFF, Request::End(Ending::PowerOff)),
+            (&REBOOT, Request::End(Ending::Reboot)),
         ] {
             for body in [&b""[..], b"{}", b"\xff"] {
                 let asked = Asked {

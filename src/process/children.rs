@@ -114,6 +114,38 @@ pub fn signal_group(pid: Pid, signal: i32) -> io::Result<()> {
     }
 }
 
+/// Sends `signal` to every process there is, but for the kernel's and this one.
+///
+/// # Errors
+/// If this is not PID 1, whose right that alone is.
+pub fn signal_everyone(signal: i32) -> io::Result<()> {
+    if std::process::id() != 1 {
+        return Err(io::ErrorKind::PermissionDenied.into());
+    }
+    // SAFETY: kill takes no pointers; -1 names every process but PID 1.
+    if unsafe { libc::kill(-1, signal) } == 0 {
+        return Ok(());
+    }
+    let error = io::Error::last_os_error();
+    match error.raw_os_error() {
+        Some(libc::ESRCH) => Ok(()),
+        _ => Err(error),
+    }
+}
+
+/// Reaps every child that has ended, whosever it was. Returns whether there are
+/// others.
+pub fn reap_all() -> bool {
+    loop {
+        // SAFETY: a null status pointer is allowed; nobody needs the status.
+        match unsafe { libc::waitpid(-1, std::ptr::null_mut(), libc::WNOHANG) } {
+            0 => return true,
+            -1 => return false,
+            _reaped => {}
+        }
+    }
+}
+
 /// Makes this process the one that inherits orphaned descendants, as PID 1 is
 /// by nature (prctl(2), PR_SET_CHILD_SUBREAPER). A kernel that does not know it
 /// leaves orphans to its own init, which is no error.

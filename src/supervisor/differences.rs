@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::config::url::Place;
 use crate::config::{
-    CheckSpec, ConsulSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, ProbeSpec, ServiceSpec,
-    TelemetrySpec, WatchSpec,
+    CheckSpec, ConsulSpec, ExecSpec, HealthSpec, InitSpec, JobSpec, LoggingSpec, ProbeSpec,
+    ServiceSpec, TelemetrySpec, WatchSpec,
 };
 
 /// The keys that were found to differ.
@@ -186,6 +186,24 @@ pub(super) fn of_logging(before: &LoggingSpec, now: &LoggingSpec) -> Keys {
     keys.note("level", *level != now.level);
     keys.note("format", *format != now.format);
     keys.note("output", *output != now.output);
+    keys
+}
+
+/// The keys of `init`.
+pub(super) fn of_init(before: &InitSpec, now: &InitSpec) -> Keys {
+    let InitSpec {
+        mounts,
+        console,
+        hostname,
+        watchdog,
+        on_shutdown,
+    } = before;
+    let mut keys = Keys::default();
+    keys.note("mounts", *mounts != now.mounts);
+    keys.note("console", *console != now.console);
+    keys.note("hostname", *hostname != now.hostname);
+    keys.note("watchdog", *watchdog != now.watchdog);
+    keys.note("onShutdown", *on_shutdown != now.on_shutdown);
     keys
 }
 

@@ -14,6 +14,7 @@
 
 mod differences;
 mod effects;
+mod ending;
 mod health;
 mod index;
 mod job;
@@ -38,7 +39,8 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
-use crate::config::Config;
+use crate::config::init::Ending;
+use crate::config::{Config, InitSpec};
 use crate::environment::Environment;
 use crate::event::{Code, Event};
 use crate::message::{Action, ExecId, Message, Signal};
@@ -63,6 +65,8 @@ pub struct Identity {
     pub pid: u32,
     /// The configuration file.
     pub config: PathBuf,
+    /// What it was started with as the init of a machine, if it is one.
+    pub init: Option<InitSpec>,
     /// The environment the supervisor was started with.
     pub environment: Environment,
     /// Where answers of the control plane are counted.
@@ -93,6 +97,8 @@ pub struct Supervisor {
     /// The services whose withdrawal shutdown waits for.
     withdrawing: BTreeSet<String>,
     chronicle: Chronicle,
+    /// What is to become of the machine, if somebody has said so.
+    ending: Option<Ending>,
 }
 
 impl Supervisor {
@@ -120,7 +126,9 @@ impl Supervisor {
             telemetry: None,
             withdrawing: BTreeSet::new(),
             chronicle: Chronicle::new(now),
+            ending: None,
         };
+        supervisor.feed_watchdog();
         supervisor.begin(jobs);
         supervisor.drain();
         supervisor
@@ -208,6 +216,7 @@ impl Supervisor {
             Timer::Withdrawal => self.did_withdraw(),
             Timer::Shutdown => self.on_shutdown_timeout(),
             Timer::GiveUp => self.give_up(),
+            Timer::Watchdog => self.feed_watchdog(),
         }
     }
 
@@ -220,6 +229,7 @@ impl Supervisor {
     fn on_signal(&mut self, signal: Signal) {
         match signal {
             Signal::Terminate => self.on_terminate(),
+            Signal::Interrupt => self.on_interrupt(),
             Signal::Hangup => self.fx.publish_event(Event::new(Code::Signal, "SIGHUP")),
             Signal::User2 => self.fx.publish_event(Event::new(Code::Signal, "SIGUSR2")),
             Signal::ReopenLog => self.fx.actions.push(Action::ReopenLog),

@@ -158,6 +158,7 @@ pub(super) fn of_settings(before: &Config, now: &Config) -> Vec<Item> {
         logging,
         stop_timeout,
         control,
+        init,
         jobs: _,
         watches,
         telemetry,
@@ -186,6 +187,12 @@ pub(super) fn of_settings(before: &Config, now: &Config) -> Vec<Item> {
         Some(&before.logging),
         Some(logging),
         differences::of_logging,
+    ));
+    items.extend(of_option(
+        "init",
+        before.init.as_ref(),
+        init.as_ref(),
+        differences::of_init,
     ));
     if *stop_timeout != before.stop_timeout {
         items.push(Item::new("update", "stopTimeout"));

@@ -16,6 +16,7 @@ impl Supervisor {
             Request::Status => Reply::Status(Box::new(self.full_status())),
             Request::Health(job) => self.health(job.as_deref()),
             Request::Job(name) => self.job_status(&name),
+            Request::End(ending) => self.end_machine(ending),
             Request::Reload(how) => {
                 self.ask_for_reload(how, reply_to);
                 return;

@@ -111,6 +111,7 @@ impl Supervisor {
     fn kill_all(&mut self) {
         self.fx.phase = Phase::Killing;
         self.fx.timers.clear();
+        self.feed_watchdog();
         self.fx.set_timer(Timer::GiveUp, KILL_GRACE);
         self.for_each_job(Job::kill);
         self.fx.came_to_rest = true;

@@ -36,6 +36,8 @@ pub(super) enum Timer {
     Shutdown,
     /// What SIGKILL did not end within this time will not end.
     GiveUp,
+    /// The watchdog of the machine is to be fed.
+    Watchdog,
 }
 
 /// The armed timers.

@@ -75,12 +75,12 @@ impl Plane {
                         status: 422,
                         message: "jobs[0]: bad\njobs[1]: worse".to_owned(),
                     },
-                    Request::PutEnv(_) | Request::PutMetric(_) => Reply::Done,
                     Request::Status | Request::Health(_) => Reply::Health(Vec::new()),
                     Request::Job(name) => Reply::Refused {
                         status: 404,
                         message: format!("no such job: {name:?}"),
                     },
+                    Request::PutEnv(_) | Request::PutMetric(_) | Request::End(_) => Reply::Done,
                 };
                 log.lock().unwrap().push(request);
                 reply_to.send(reply);

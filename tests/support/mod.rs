@@ -31,6 +31,7 @@ pub(crate) mod namespace;
 pub(crate) mod network;
 pub(crate) mod probe;
 pub(crate) mod processes;
+pub(crate) mod programs;
 pub(crate) mod prometheus;
 pub(crate) mod supervisor;
 pub(crate) mod temporary;

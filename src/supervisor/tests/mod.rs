@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod backoff;
+mod ending;
 mod essential;
 mod health;
 mod jobs;

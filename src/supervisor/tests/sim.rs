@@ -72,6 +72,7 @@ impl Sim {
         let environment: Environment = [("PATH", "/bin"), ("HOME", "/")].into_iter().collect();
         let requests = Requests::default();
         let identity = Identity {
+            init: config.init.clone(),
             requests,
             consul_requests: ConsulRequests::default(),
             pid: 1,
@@ -316,6 +317,7 @@ impl Sim {
                 self.note(&level.to_string().to_lowercase(), &format!("{about}{text}"));
             }
             Action::ReopenLog => self.note("reopen", "log"),
+            Action::FeedWatchdog => self.note("feed", "watchdog"),
             Action::ConfigureLogging(_) => self.note("configure", "logging"),
             Action::Reply(to, reply) => to.send(reply),
             Action::Answer(to, answer) => to.send(answer),

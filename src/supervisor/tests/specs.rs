@@ -160,6 +160,7 @@ pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
         control: ControlSpec {
             socket: "/run/test.socket".into(),
         },
+        init: None,
         jobs,
         watches: Vec::new(),
         telemetry: None,
