@@ -93,9 +93,22 @@ impl Code {
             .map(|(code, ..)| *code)
     }
 
+    /// The name that a `when` has for it, if it may wait for it.
+    pub fn config_name(self) -> Option<&'static str> {
+        Self::NAMES
+            .iter()
+            .find(|(code, ..)| *code == self)
+            .and_then(|(_, _, name)| *name)
+    }
+
     /// Every name that a `when` may use, in the order of the manual.
     pub fn config_names() -> impl Iterator<Item = &'static str> {
         Self::NAMES.iter().filter_map(|(_, _, config)| *config)
+    }
+
+    /// Whether something ends: only such events start jobs during shutdown.
+    pub fn is_end(self) -> bool {
+        matches!(self, Self::Stopping | Self::Stopped | Self::Shutdown)
     }
 
     /// Whether the source of this event is always [`GLOBAL`].
@@ -146,7 +159,8 @@ mod tests {
         let names: Vec<_> = Code::config_names().collect();
         assert_eq!(names.len(), 12);
         for name in names {
-            assert!(Code::from_config(name).is_some(), "{name}");
+            let code = Code::from_config(name);
+            assert_eq!(code.and_then(Code::config_name), Some(name));
         }
         assert_eq!(Code::from_config("signal"), None);
         assert_eq!(

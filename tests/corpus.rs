@@ -231,16 +231,19 @@ fn ours(config: &Config) -> Value {
 
 fn job_json(job: &JobSpec, config: &Config) -> Value {
     let text = |duration: Option<Duration>| duration::format(duration.unwrap_or_default());
-    let event = job.when.start.event();
+    let events = job.when.start.subscriptions();
+    let [event] = events.as_slice() else {
+        panic!("the original knows no more than one event: {events:?}");
+    };
     let waiter = config.jobs.iter().find(|other| {
-        matches!(&other.when.start, Start::Once(event)
-            if event.code == Code::Stopping && event.source == job.name)
+        matches!(&other.when.start, Start::All(events)
+            if events.iter().any(|event| event.code == Code::Stopping && event.source == job.name))
     });
     let health = job.health.as_ref();
     let health_exec = health.and_then(|health| Some((health.exec()?, health.timeout)));
     let interval = match job.when.start {
         Start::Every(interval) => Some(interval),
-        Start::Once(_) | Start::Each(_) => None,
+        Start::All(_) | Start::Any(_) => None,
     };
     json!({
         "name": &*job.name,
@@ -264,7 +267,7 @@ fn job_json(job: &JobSpec, config: &Config) -> Value {
         },
         "ttl": job.service.as_ref().map_or(0, |service| service.ttl.as_secs()),
         "when_event": {"code": code_name(event.code), "source": &*event.source},
-        "when_starts_limit": if matches!(job.when.start, Start::Each(_)) { -1 } else { 1 },
+        "when_starts_limit": if matches!(job.when.start, Start::Any(_)) { -1 } else { 1 },
         "when_timeout": text(job.when.timeout),
     })
 }

@@ -9,7 +9,8 @@
 //! - `logs`: lines that the supervisor logs, in any order. Times and numbers in
 //!   them stand for any others.
 //! - `ends with`: lines that it logs when Ctrl-C ends it.
-//! - `file`, `jobs`: a configuration, or jobs of one, that is accepted.
+//! - `file`, `jobs`, `part of a job`: a configuration, or part of one, that is
+//!   accepted.
 
 #![allow(
     clippy::unwrap_used,
@@ -100,7 +101,7 @@ impl Reader {
                 "prints" => assert_eq!(self.printed, block.text.lines().collect::<Vec<_>>()),
                 "logs" => self.expect_logs(&block.text),
                 "ends with" => self.end(&block.text),
-                "file" | "jobs" => {}
+                "file" | "jobs" | "part of a job" => {}
                 other => panic!("line {}: what is {other:?}?", block.line),
             }
         }
@@ -222,6 +223,11 @@ fn the_page_on_the_control_plane_shows_what_happens() {
 #[test]
 fn the_page_on_checking_shows_what_is_printed() {
     Reader::new().read(&page("docs/check.md"));
+}
+
+#[test]
+fn the_page_on_jobs_shows_what_happens() {
+    Reader::new().read(&page("docs/jobs-and-events.md"));
 }
 
 #[test]

@@ -4,17 +4,18 @@
 //! A box is a job, an ellipse a watch, a diamond a signal; what happens to the
 //! supervisor as a whole has no frame. An arrow leads from where an event
 //! happens to the job that it starts: a line if it does so once, dashes if it
-//! does each time.
+//! does each time. Events that must all have happened meet in a circle first.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::time::Duration;
 
 use crate::event::{Code, Event, GLOBAL};
 
 use super::Config;
 use super::duration;
 use super::job::JobSpec;
-use super::when::Start;
+use super::when::{Start, When};
 
 #[cfg(test)]
 mod tests;
@@ -54,7 +55,7 @@ impl<'c> Graph<'c> {
         }
     }
 
-    /// Draws a job and the arrows that lead to it.
+    /// Draws a job and what starts it.
     fn add(&mut self, index: usize, job: &JobSpec) {
         let mut label = job.name.to_string();
         if let Some(exec) = &job.exec {
@@ -73,29 +74,48 @@ impl<'c> Graph<'c> {
         };
         let label = quoted(&label);
         let _infallible = writeln!(self.nodes, "  job{index} [label={label}{style}];");
-        let (event, often, style) = match &job.when.start {
-            Start::Once(event) => (event.clone(), None, ""),
-            Start::Each(event) => (event.clone(), None, ", style=dashed"),
-            Start::Every(interval) => {
-                let startup = job.when.start.event();
-                (startup, Some(*interval), ", style=dashed")
+        self.lead_to(index, &job.when);
+    }
+
+    /// Draws the arrows that lead to a job.
+    fn lead_to(&mut self, index: usize, when: &When) {
+        let target = format!("job{index}");
+        let start = &when.start;
+        match start {
+            Start::All(events) if events.len() > 1 => {
+                let all = format!("all{index}");
+                let _infallible = writeln!(self.nodes, "  {all} [label=\"all\", shape=circle];");
+                for event in events {
+                    self.arrows(event, name(event), &all, ONCE);
+                }
+                let label = within("", when.timeout);
+                self.arrow(&all, &target, label.trim_start(), ONCE);
             }
-        };
-        let mut label = name(&event).to_owned();
-        if let Some(interval) = often {
-            label = format!("every {}", duration::format(interval));
+            Start::Every(interval) => {
+                let label = format!("every {}", duration::format(*interval));
+                let startup = Event::global(Code::Startup);
+                self.arrows(&startup, &label, &target, EACH);
+            }
+            Start::All(_) | Start::Any(_) => {
+                for event in start.events() {
+                    let style = if start.repeats_at(event) { EACH } else { ONCE };
+                    let label = within(name(event), when.timeout);
+                    self.arrows(event, &label, &target, style);
+                }
+            }
         }
-        if let Some(timeout) = job.when.timeout {
-            let timeout = duration::format(timeout);
-            label = format!("{label}\nwithin {timeout}");
+    }
+
+    /// Arrows from wherever an event happens.
+    fn arrows(&mut self, event: &Event, label: &str, target: &str, style: &str) {
+        for source in self.nodes_of(event) {
+            self.arrow(&source, target, label, style);
         }
-        for source in self.nodes_of(&event) {
-            let label = quoted(&label);
-            let _infallible = writeln!(
-                self.edges,
-                "  {source} -> job{index} [label={label}{style}];"
-            );
-        }
+    }
+
+    fn arrow(&mut self, source: &str, target: &str, label: &str, style: &str) {
+        let label = quoted(label);
+        let _infallible = writeln!(self.edges, "  {source} -> {target} [label={label}{style}];");
     }
 
     /// The nodes at which an event happens.
@@ -124,6 +144,8 @@ impl<'c> Graph<'c> {
     }
 }
 
+const ONCE: &str = "";
+const EACH: &str = ", style=dashed";
 const WATCH: &str = "shape=ellipse";
 const SIGNAL: &str = "shape=diamond";
 const WHOLE: &str = "shape=plaintext";
@@ -132,9 +154,15 @@ const NOBODY: &str = "style=dotted, color=red";
 
 /// What the file calls an event.
 fn name(event: &Event) -> &'static str {
-    let mut names = Code::config_names();
-    let found = names.find(|name| Code::from_config(name) == Some(event.code));
-    found.unwrap_or("signal")
+    event.code.config_name().unwrap_or("signal")
+}
+
+/// A label and, in a line of its own, how long the job waits.
+fn within(label: &str, timeout: Option<Duration>) -> String {
+    match timeout {
+        Some(timeout) => format!("{label}\nwithin {}", duration::format(timeout)),
+        None => label.to_owned(),
+    }
 }
 
 /// A text as DOT has it between quotes: only a quote and a backslash are escaped,

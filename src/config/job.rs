@@ -16,6 +16,7 @@ use super::suggest;
 use super::table::{Preset, Shape, object};
 use super::value::Value;
 use super::when::{RawWhen, Start, When};
+use crate::event::Code;
 
 #[cfg(test)]
 mod tests;
@@ -193,7 +194,7 @@ impl RawJob {
                 .map(|exec| Arc::new(exec.into_spec(logging.as_ref()))),
             timeout: match when.start {
                 Start::Every(interval) => timeout.or(Some(interval)),
-                Start::Once(_) | Start::Each(_) => timeout,
+                Start::All(_) | Start::Any(_) => timeout,
             },
             when,
             restarts,
@@ -291,7 +292,8 @@ fn restarts(
     findings: &mut Findings,
 ) -> Restarts {
     // A job that runs at every signal has no `each` in the file.
-    let each = matches!(start, Start::Each(event) if event.code != crate::event::Code::Signal);
+    let mut events = start.events().filter(|event| event.code != Code::Signal);
+    let each = events.any(|event| start.repeats_at(event));
     match given {
         Some(Restarts::Unlimited) if each => {
             let message = "\"unlimited\" can't go with \"when.each\": every event would add a run that never ends";

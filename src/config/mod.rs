@@ -73,7 +73,7 @@ pub use service::{InitialStatus, ServiceSpec};
 pub(crate) use suggest::hint as did_you_mean;
 pub use telemetry::{MetricKind, MetricSpec, TelemetrySpec};
 pub use watch::WatchSpec;
-pub use when::{Start, When};
+pub use when::{Condition, Start, When};
 
 use consul::RawConsul;
 use control::RawControl;

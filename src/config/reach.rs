@@ -31,27 +31,26 @@ impl<'c> Reach<'c> {
         };
         let mut started = Vec::new();
         for (index, job) in jobs.iter().enumerate() {
-            if reach.is_met(job) {
+            if reach.find_out(index) {
                 started.push(index);
-            } else if let Some(event) = awaited(job) {
+                continue;
+            }
+            for event in job.when.start.events().filter(|event| is_of_a_job(event)) {
                 waiting.entry(&*event.source).or_default().push(index);
             }
         }
         // What starts may be what others wait for.
         while let Some(index) = started.pop() {
-            if let Some(starts) = reach.starts.get_mut(index) {
-                *starts = true;
-            }
             let Some(name) = jobs.get(index).map(|job| &*job.name) else {
                 continue;
             };
-            let Some(hopeful) = waiting.remove(name) else {
-                continue;
-            };
-            let met = |index: &usize| jobs.get(*index).is_some_and(|job| reach.is_met(job));
-            let (met, unmet): (Vec<usize>, Vec<usize>) = hopeful.into_iter().partition(met);
-            started.extend(met);
-            waiting.insert(name, unmet);
+            let mut hopeful = waiting.remove(name).unwrap_or_default();
+            hopeful.retain(|index| {
+                let starts = !reach.starts(*index) && reach.find_out(*index);
+                started.extend(starts.then_some(*index));
+                !reach.starts(*index)
+            });
+            waiting.insert(name, hopeful);
         }
         reach
     }
@@ -59,7 +58,7 @@ impl<'c> Reach<'c> {
     /// Why the job at `index` never starts, if it does not.
     pub(super) fn obstacle(&self, index: usize) -> Option<String> {
         let next = |index: usize| self.awaited_in_vain(index);
-        if self.starts.get(index).copied().unwrap_or(true) {
+        if self.starts(index) {
             return None;
         }
         let mut chain = vec![next(index)?];
@@ -93,18 +92,36 @@ impl<'c> Reach<'c> {
         })
     }
 
-    /// Whether the job starts by itself, or by an event that can come as far as
-    /// is known.
-    fn is_met(&self, job: &JobSpec) -> bool {
-        let Some(event) = awaited(job) else {
+    fn starts(&self, index: usize) -> bool {
+        self.starts.get(index).copied().unwrap_or(true)
+    }
+
+    /// Takes note of whether a job starts by itself, or by events that can come
+    /// as far as is known.
+    fn find_out(&mut self, index: usize) -> bool {
+        let start = self.jobs.get(index).map(|job| &job.when.start);
+        let starts = start.is_none_or(|start| match start {
+            Start::Every(_) => true,
+            Start::All(_) => start.events().all(|event| self.can_come(event)),
+            Start::Any(_) => start.events().any(|event| self.can_come(event)),
+        });
+        if let Some(known) = self.starts.get_mut(index) {
+            *known = starts;
+        }
+        starts
+    }
+
+    /// Whether an event can come as far as is known.
+    fn can_come(&self, event: &Event) -> bool {
+        if !is_of_a_job(event) {
             return true;
-        };
+        }
         let jobs = self.sources.jobs_called(&event.source);
         if jobs.is_empty() {
             return self.sources.check(event).is_ok();
         }
         jobs.iter().any(|source| {
-            let starts = self.starts.get(source.index).copied().unwrap_or(false);
+            let starts = self.starts(source.index);
             match event.code {
                 // Also what never starts stops at shutdown, but for the jobs
                 // that wait for just that.
@@ -117,24 +134,23 @@ impl<'c> Reach<'c> {
 
     /// The first job that would have to start for the one at `index`.
     fn awaited_in_vain(&self, index: usize) -> Option<usize> {
-        let event = awaited(self.jobs.get(index)?)?;
-        let jobs = self.sources.jobs_called(&event.source).iter();
-        let mut jobs = jobs.filter(|source| emits(source.is, event.code));
-        jobs.next().map(|source| source.index)
+        let mut events = self.jobs.get(index)?.when.start.events();
+        events.find_map(|event| {
+            let mut jobs = self.sources.jobs_called(&event.source).iter();
+            let source = jobs.find(|source| emits(source.is, event.code));
+            let source = source.filter(|_| !self.can_come(event));
+            source.map(|source| source.index)
+        })
     }
 }
 
-/// The event of another job that the job waits for.
-fn awaited(job: &JobSpec) -> Option<&Event> {
-    match &job.when.start {
-        Start::Once(event) | Start::Each(event) => {
-            (event.code != Code::Signal && !event.code.is_global()).then_some(event)
-        }
-        Start::Every(_) => None,
-    }
+/// Whether a job or a watch has to cause the event.
+fn is_of_a_job(event: &Event) -> bool {
+    event.code != Code::Signal && !event.code.is_global()
 }
 
 /// Whether the job runs because another one ends.
 fn is_stop_hook(job: &JobSpec) -> bool {
-    awaited(job).is_some_and(|event| matches!(event.code, Code::Stopping | Code::Stopped))
+    let mut events = job.when.start.events();
+    events.any(|event| matches!(event.code, Code::Stopping | Code::Stopped))
 }

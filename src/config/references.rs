@@ -45,18 +45,38 @@ pub(crate) fn check(config: &Config, findings: &mut Findings) {
     }
     let reach = Reach::of(&config.jobs, &sources);
     for (index, job) in config.jobs.iter().enumerate() {
-        let (Start::Once(event) | Start::Each(event)) = &job.when.start else {
-            continue;
-        };
-        let message = match sources.check(event) {
-            Err(why) => Some(format!("waits for what never comes: {why}")),
-            Ok(()) => reach.obstacle(index),
-        };
-        if let Some(message) = message {
-            let at = Path::Named(&jobs, index, "job", &job.name);
-            findings.tolerate(&at.key("when"), message);
+        let at = Path::Named(&jobs, index, "job", &job.name);
+        let at = at.key("when");
+        let all_come = check_events(&job.when.start, &sources, &at, findings);
+        if let Some(message) = reach.obstacle(index).filter(|_| all_come) {
+            findings.tolerate(&at, message);
         }
     }
+}
+
+/// Whether each event that starts a job can come, as far as its source goes.
+fn check_events(
+    start: &Start,
+    sources: &Sources<'_>,
+    when: &Path<'_>,
+    findings: &mut Findings,
+) -> bool {
+    let (list, count) = match start {
+        Start::All(events) => (when.key("all"), events.len()),
+        Start::Any(conditions) => (when.key("any"), conditions.len()),
+        Start::Every(_) => return true,
+    };
+    let mut all_come = true;
+    for (index, event) in start.events().enumerate() {
+        if let Err(why) = sources.check(event) {
+            // One event may stand in `when` itself, which is close enough.
+            let one = Path::Index(&list, index);
+            let at = if count == 1 { when } else { &one };
+            findings.tolerate(at, format!("waits for what never comes: {why}"));
+            all_come = false;
+        }
+    }
+    all_come
 }
 
 /// What in a sorted list has its predecessor's name, too.
@@ -199,8 +219,5 @@ fn lack(code: Code) -> String {
 }
 
 fn config_name(code: Code) -> &'static str {
-    let mut names = Code::config_names();
-    names
-        .find(|name| Code::from_config(name) == Some(code))
-        .unwrap_or_default()
+    code.config_name().unwrap_or_default()
 }

@@ -206,6 +206,11 @@ const FORMER: &[(&str, &str, &str)] = &[
         "name the event with \"once\" or \"each\"",
     ),
     ("job.when", "frequency", "it is \"interval\" now"),
+    (
+        "job.when.all",
+        "each",
+        "a job starts once when all has happened: write \"once\"",
+    ),
     ("job.health", "poll", "it is \"interval\" now"),
     ("job.health", "url", "it belongs in \"http\""),
     (

@@ -1,55 +1,105 @@
-//! `when`: what starts a job (SPEC §3, §5).
+//! `when`: what starts a job (SPEC §3, §5, §15).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::event::{Code, Event, GLOBAL};
 
-use super::decode::{Decode, Span, mismatch};
+use super::decode::{Decode, Items, Span, mismatch};
 use super::findings::{Findings, Path};
 use super::suggest;
 use super::table::{Preset, Shape, object};
 use super::value::Value;
 
+#[cfg(test)]
+mod tests;
+
 /// The sources of [`Code::Signal`].
 pub(crate) const SIGNALS: [&str; 2] = ["SIGHUP", "SIGUSR2"];
 
 /// What starts a job.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct When {
-    /// The event or the clock that starts it.
+    /// The events or the clock that start it.
     pub start: Start,
-    /// How long to wait for the first matching event.
+    /// How long to wait for the first start.
     pub timeout: Option<Duration>,
 }
 
-/// The event or the clock that starts a job.
+/// The events or the clock that start a job. No list is empty, and none has an
+/// event twice.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Start {
-    /// The first such event.
-    Once(Event),
-    /// Every such event.
-    Each(Event),
+    /// Once, when each of these has happened.
+    All(Vec<Event>),
+    /// At each of these.
+    Any(Vec<Condition>),
     /// At startup, then at every such interval.
     Every(Duration),
 }
 
+/// An event that starts a job by itself.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// The event.
+    pub event: Event,
+    /// Whether it does so every time, and not only the first.
+    pub each: bool,
+}
+
 impl Start {
-    /// The event that starts the job; the clock of an interval starts at
-    /// startup.
-    pub fn event(&self) -> Event {
-        match self {
-            Self::Once(event) | Self::Each(event) => event.clone(),
-            Self::Every(_) => Event::global(Code::Startup),
+    /// At the first such event.
+    pub fn once(event: Event) -> Self {
+        Self::All(vec![event])
+    }
+
+    /// At every such event.
+    pub fn each(event: Event) -> Self {
+        Self::Any(vec![Condition { event, each: true }])
+    }
+
+    /// At any of these. The first of only one event is all that is waited for.
+    fn any(conditions: Vec<Condition>) -> Self {
+        match <[Condition; 1]>::try_from(conditions) {
+            Ok([Condition { event, each: false }]) => Self::once(event),
+            Ok(only) => Self::Any(only.into()),
+            Err(conditions) => Self::Any(conditions),
         }
+    }
+
+    /// The events that are waited for; a clock waits for none.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        let (all, any): (&[Event], &[Condition]) = match self {
+            Self::All(events) => (events, &[]),
+            Self::Any(conditions) => (&[], conditions),
+            Self::Every(_) => (&[], &[]),
+        };
+        let any = any.iter().map(|condition| &condition.event);
+        all.iter().chain(any)
+    }
+
+    /// The events that the job has to be told of: a clock begins at startup.
+    pub fn subscriptions(&self) -> Vec<Event> {
+        match self {
+            Self::All(_) | Self::Any(_) => self.events().cloned().collect(),
+            Self::Every(_) => vec![Event::global(Code::Startup)],
+        }
+    }
+
+    /// Whether `event` starts a run every time.
+    pub fn repeats_at(&self, event: &Event) -> bool {
+        let Self::Any(conditions) = self else {
+            return false;
+        };
+        let mut each = conditions.iter().filter(|condition| condition.each);
+        each.any(|condition| condition.event == *event)
     }
 }
 
-impl Default for When {
+impl Default for Start {
+    /// At startup.
     fn default() -> Self {
-        Self {
-            start: Start::Once(Event::global(Code::Startup)),
-            timeout: None,
-        }
+        Self::once(Event::global(Code::Startup))
     }
 }
 
@@ -64,8 +114,34 @@ object! {
             "Starts the job at the first such event of the source.";
         each: EventName = "each", Preset::Absent,
             "Runs the job at every such event of the source, one run after the other.";
+        all: Items<RawRequirement> = "all", Preset::Absent,
+            "Starts the job once, when each of these has happened, in whatever order.";
+        any: Items<RawAlternative> = "any", Preset::Absent,
+            "Runs the job at each of these, one run after the other.";
         timeout: Span<1> = "timeout", Preset::Absent,
-            "Gives up waiting for the first event after this time: `timerExpired`, and the job is complete.";
+            "Gives up waiting for the first start after this time: `timerExpired`, and the job is complete.";
+    }
+}
+
+object! {
+    /// One of several conditions that all must be met, as the file has it.
+    RawRequirement in "job.when.all" {
+        source: String = "source", Preset::Depends("`global` for events of the whole supervisor"),
+            "Whose event to wait for, as in `when`.";
+        once: EventName = "once", Preset::Depends("required, but for a signal"),
+            "The event that must have happened, at least once.";
+    }
+}
+
+object! {
+    /// One of several conditions that each start a run, as the file has it.
+    RawAlternative in "job.when.any" {
+        source: String = "source", Preset::Depends("`global` for events of the whole supervisor"),
+            "Whose event to wait for, as in `when`.";
+        once: EventName = "once", Preset::Absent,
+            "Runs the job at the first such event of the source.";
+        each: EventName = "each", Preset::Absent,
+            "Runs the job at every such event of the source.";
     }
 }
 
@@ -121,39 +197,138 @@ impl RawWhen {
     }
 
     fn start(self, at: &Path<'_>, findings: &mut Findings) -> Result<Start, String> {
-        let (once, each, source) = (self.once, self.each, self.source);
-        match (self.interval, once, each) {
-            (Some(Span(interval)), None, None) => {
-                if source.is_some() {
-                    findings.warn(&at.key("source"), "has no effect with \"interval\"");
-                }
-                Ok(Start::Every(interval))
-            }
-            (None, once, each)
-                if source
-                    .as_deref()
-                    .is_some_and(|name| SIGNALS.contains(&name)) =>
-            {
-                if once.is_some() || each.is_some() {
-                    let message =
-                        "a signal needs no \"once\" or \"each\": the job runs at every one";
-                    findings.warn(at, message);
-                }
-                Ok(Start::Each(Event::new(
-                    Code::Signal,
-                    source.unwrap_or_default(),
-                )))
-            }
-            (None, Some(EventName(code)), None) => event(code, source).map(Start::Once),
-            (None, None, Some(EventName(code))) => event(code, source).map(Start::Each),
-            (None, None, None) => match source {
-                None => Ok(When::default().start),
-                Some(name) => Err(format!(
-                    "which event of {name:?} to wait for is missing: name it with \"once\" or \"each\""
-                )),
-            },
-            _ => Err("\"interval\", \"once\" and \"each\" exclude each other".to_owned()),
+        let (interval, all, any) = (self.interval, self.all, self.any);
+        let plain = RawAlternative {
+            source: self.source,
+            once: self.once,
+            each: self.each,
+            faulty: false,
+        };
+        let event = !plain.is_signal() && (plain.once.is_some() || plain.each.is_some());
+        let ways = [interval.is_some(), event, all.is_some(), any.is_some()];
+        if ways.iter().filter(|is_given| **is_given).count() > 1 {
+            return Err(EXCLUDE.to_owned());
         }
+        if let Some(Span(interval)) = interval {
+            if plain.source.is_some() {
+                findings.warn(&at.key("source"), "has no effect with \"interval\"");
+            }
+            return Ok(Start::Every(interval));
+        }
+        if plain.source.is_some() && (all.is_some() || any.is_some()) {
+            let message = "\"source\" belongs into each of the conditions of \"all\" or \"any\"";
+            return Err(message.to_owned());
+        }
+        match (all, any) {
+            (Some(all), _) => Ok(all_of(all, &at.key("all"), findings)),
+            (_, Some(any)) => Ok(any_of(any, &at.key("any"), findings)),
+            (None, None) if !event && plain.source.is_none() => Ok(Start::default()),
+            (None, None) => {
+                let condition = plain.into_condition(at, findings)?;
+                Ok(Start::any(vec![condition]))
+            }
+        }
+    }
+}
+
+const EXCLUDE: &str = "\"interval\", \"once\", \"each\", \"all\" and \"any\" exclude each other";
+
+impl RawAlternative {
+    fn is_signal(&self) -> bool {
+        self.source.as_deref().is_some_and(is_signal)
+    }
+
+    /// What starts a run, or what is missing or too much.
+    fn into_condition(self, at: &Path<'_>, findings: &mut Findings) -> Result<Condition, String> {
+        if self.is_signal() {
+            if self.once.is_some() || self.each.is_some() {
+                let message = "a signal needs no \"once\" or \"each\": the job runs at every one";
+                findings.warn(at, message);
+            }
+            let event = Event::new(Code::Signal, self.source.unwrap_or_default());
+            return Ok(Condition { event, each: true });
+        }
+        let each = self.each.is_some();
+        match (self.once, self.each) {
+            (Some(_), Some(_)) => Err(EXCLUDE.to_owned()),
+            (Some(EventName(code)), None) | (None, Some(EventName(code))) => {
+                let event = event(code, self.source)?;
+                Ok(Condition { event, each })
+            }
+            (None, None) => Err(nameless(self.source, "with \"once\" or \"each\"")),
+        }
+    }
+}
+
+impl RawRequirement {
+    /// What must have happened, or what is missing.
+    fn into_event(self, at: &Path<'_>, findings: &mut Findings) -> Result<Event, String> {
+        if self.source.as_deref().is_some_and(is_signal) {
+            if self.once.is_some() {
+                findings.warn(at, "a signal needs no \"once\"");
+            }
+            return Ok(Event::new(Code::Signal, self.source.unwrap_or_default()));
+        }
+        match self.once {
+            Some(EventName(code)) => event(code, self.source),
+            None => Err(nameless(self.source, "with \"once\"")),
+        }
+    }
+}
+
+fn is_signal(source: &str) -> bool {
+    SIGNALS.contains(&source)
+}
+
+/// What to tell of a condition that names no event.
+fn nameless(source: Option<String>, how: &str) -> String {
+    let of = source.map_or(String::new(), |source| format!(" of {source:?}"));
+    format!("which event{of} to wait for is missing: name it {how}")
+}
+
+/// What starts a job when all of it has happened; anything if an error was added.
+fn all_of(requirements: Items<RawRequirement>, at: &Path<'_>, findings: &mut Findings) -> Start {
+    let before = findings.error_count();
+    let mut events = Vec::new();
+    requirements.each(at, |raw, at| match raw.into_event(at, findings) {
+        Ok(event) => events.push(event),
+        Err(message) => findings.error(at, message),
+    });
+    if findings.error_count() == before {
+        check_list(events.iter(), at, findings);
+    }
+    Start::All(events)
+}
+
+/// What starts a job each time any of it happens; anything if an error was added.
+fn any_of(alternatives: Items<RawAlternative>, at: &Path<'_>, findings: &mut Findings) -> Start {
+    let before = findings.error_count();
+    let mut conditions = Vec::new();
+    alternatives.each(at, |raw, at| match raw.into_condition(at, findings) {
+        Ok(condition) => conditions.push(condition),
+        Err(message) => findings.error(at, message),
+    });
+    if findings.error_count() == before {
+        let events = conditions.iter().map(|condition| &condition.event);
+        check_list(events, at, findings);
+    }
+    Start::any(conditions)
+}
+
+/// A list that says nothing, or something twice, is not what was meant.
+fn check_list<'e>(events: impl Iterator<Item = &'e Event>, at: &Path<'_>, findings: &mut Findings) {
+    let mut seen: BTreeMap<&Event, usize> = BTreeMap::new();
+    let mut count = 0;
+    for (index, event) in events.enumerate() {
+        count += 1;
+        if let Some(first) = seen.insert(event, index) {
+            let message = format!("is the event of [{first}], too: name it once");
+            findings.error(&Path::Index(at, index), message);
+        }
+    }
+    if count == 0 {
+        let message = "is empty: name an event, or leave it out to start at startup";
+        findings.error(at, message);
     }
 }
 
@@ -163,142 +338,5 @@ fn event(code: Code, source: Option<String>) -> Result<Event, String> {
         Some(source) => Ok(Event::new(code, source)),
         None if code.is_global() => Ok(Event::new(code, GLOBAL)),
         None => Err("\"source\" is missing: a job's name, \"watch.NAME\" or a signal".to_owned()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    fn when(text: &str) -> (When, Findings) {
-        let mut findings = Findings::default();
-        let at = Path::Root.key("when");
-        let raw = RawWhen::decode(json5::from_str(text).unwrap(), &at, &mut findings);
-        (raw.unwrap().into_spec(&at, &mut findings), findings)
-    }
-
-    #[test]
-    fn jobs_start_at_what_when_says() {
-        let once = |code, source| Start::Once(Event::new(code, source));
-        for (text, start) in [
-            ("{}", once(Code::Startup, "global")),
-            ("{source: '', once: ''}", once(Code::Startup, "global")),
-            ("{source: null}", once(Code::Startup, "global")),
-            ("{once: 'startup'}", once(Code::Startup, "global")),
-            ("{once: 'shutdown'}", once(Code::Shutdown, "global")),
-            (
-                "{source: 'global', once: 'shutdown'}",
-                once(Code::Shutdown, "global"),
-            ),
-            (
-                "{source: 'a', once: 'exitSuccess'}",
-                once(Code::ExitSuccess, "a"),
-            ),
-            ("{source: 'a', once: 'stopping'}", once(Code::Stopping, "a")),
-            (
-                "{source: 'watch.b', each: 'changed'}",
-                Start::Each(Event::new(Code::Changed, "watch.b")),
-            ),
-            (
-                "{each: 'enterMaintenance'}",
-                Start::Each(Event::global(Code::EnterMaintenance)),
-            ),
-            (
-                "{source: 'SIGHUP'}",
-                Start::Each(Event::new(Code::Signal, "SIGHUP")),
-            ),
-            (
-                "{source: 'SIGUSR2'}",
-                Start::Each(Event::new(Code::Signal, "SIGUSR2")),
-            ),
-            ("{interval: '1h'}", Start::Every(Duration::from_secs(3600))),
-            ("{interval: 1}", Start::Every(Duration::from_secs(1))),
-            ("{interval: '1ms'}", Start::Every(Duration::from_millis(1))),
-        ] {
-            let (when, findings) = when(text);
-            assert_eq!(when.start, start, "{text}");
-            assert!(findings.finish("").unwrap().is_empty(), "{text}");
-        }
-    }
-
-    #[test]
-    fn the_timeout_bounds_the_wait_for_an_event() {
-        let (given, _) = when("{source: 'a', once: 'healthy', timeout: '2m'}");
-        assert_eq!(given.timeout, Some(Duration::from_secs(120)));
-        let (periodic, findings) = when("{interval: '5s', timeout: '2m', source: 'a'}");
-        assert_eq!(periodic.timeout, None);
-        let warnings: Vec<String> = findings
-            .finish("")
-            .unwrap()
-            .iter()
-            .map(ToString::to_string)
-            .collect();
-        assert_eq!(
-            warnings,
-            [
-                "when.source: has no effect with \"interval\"",
-                "when.timeout: has no effect with \"interval\"",
-            ]
-        );
-    }
-
-    #[test]
-    fn contradictions_are_errors() {
-        let exclude = "when: \"interval\", \"once\" and \"each\" exclude each other";
-        for (text, error) in [
-            ("{source: 'a', once: 'healthy', each: 'healthy'}", exclude),
-            ("{interval: 1, once: 'startup'}", exclude),
-            ("{interval: 1, each: 'startup'}", exclude),
-            (
-                "{source: 'a'}",
-                "when: which event of \"a\" to wait for is missing: name it with \"once\" or \"each\"",
-            ),
-            (
-                "{once: 'exitSuccess'}",
-                "when: \"source\" is missing: a job's name, \"watch.NAME\" or a signal",
-            ),
-            (
-                "{interval: 0}",
-                "when.interval: 0 is shorter than 1ms, the least allowed",
-            ),
-            (
-                "{interval: '999us'}",
-                "when.interval: \"999us\" is shorter than 1ms, the least allowed",
-            ),
-            (
-                "{source: 'a', event: 'exitSuccess'}",
-                "when.event: unknown key; name the event with \"once\" or \"each\"",
-            ),
-            (
-                "{source: 'a', once: 3}",
-                "when.once: 3 is not the name of an event",
-            ),
-        ] {
-            let errors = when(text).1.finish("").unwrap_err().to_string();
-            assert_eq!(errors, error, "{text}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_event_is_answered_with_the_known_ones() {
-        let error = when("{source: 'a', once: 'helthy'}")
-            .1
-            .finish("")
-            .unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "when.once: \"helthy\" is no event (exitSuccess, exitFailed, stopping, stopped, healthy, \
-             unhealthy, changed, timerExpired, enterMaintenance, exitMaintenance, startup, shutdown); \
-             did you mean \"healthy\"?"
-        );
-    }
-
-    #[test]
-    fn a_signal_with_an_event_runs_at_every_signal() {
-        let (when, findings) = when("{source: 'SIGHUP', once: 'healthy'}");
-        assert_eq!(when.start, Start::Each(Event::new(Code::Signal, "SIGHUP")));
-        assert_eq!(findings.finish("").unwrap().len(), 1);
     }
 }

@@ -8,8 +8,8 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use super::JobId;
-use crate::config::{JobSpec, Start};
-use crate::event::{Code, Event};
+use crate::config::JobSpec;
+use crate::event::Event;
 
 /// The relations between the jobs.
 #[derive(Debug, Default)]
@@ -21,17 +21,21 @@ pub(super) struct Index {
 
 impl Index {
     pub(super) fn add(&mut self, id: JobId, spec: &JobSpec) {
-        insert(&mut self.subscribers, subscription(spec), id);
+        for event in spec.when.start.subscriptions() {
+            insert(&mut self.subscribers, event, id);
+        }
         insert(&mut self.names, Arc::clone(&spec.name), id);
     }
 
     /// Undoes [`Index::add`] with the same spec.
     pub(super) fn remove(&mut self, id: JobId, spec: &JobSpec) {
-        remove(&mut self.subscribers, &subscription(spec), id);
+        for event in spec.when.start.subscriptions() {
+            remove(&mut self.subscribers, &event, id);
+        }
         remove(&mut self.names, &spec.name, id);
     }
 
-    /// The jobs that `event` starts, in the order in which they came.
+    /// The jobs that wait for `event`, in the order in which they came.
     pub(super) fn subscribers(&self, event: &Event) -> &[JobId] {
         self.subscribers
             .get(event)
@@ -42,14 +46,6 @@ impl Index {
     /// The jobs of this name; there can be several.
     pub(super) fn named(&self, name: &str) -> &[JobId] {
         self.names.get(name).map(Vec::as_slice).unwrap_or_default()
-    }
-}
-
-/// The event that starts the job; a periodic one starts with the supervisor.
-fn subscription(spec: &JobSpec) -> Event {
-    match &spec.when.start {
-        Start::Once(event) | Start::Each(event) => event.clone(),
-        Start::Every(_) => Event::global(Code::Startup),
     }
 }
 

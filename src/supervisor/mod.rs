@@ -34,7 +34,6 @@ mod watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use log::Level;
@@ -254,12 +253,11 @@ impl Supervisor {
     fn show(&mut self, event: &Event) {
         for id in self.index.subscribers(event) {
             if let Some(job) = self.jobs.get_mut(id) {
-                job.on_start_event(&mut self.fx);
+                job.on_event(event, &mut self.fx);
             }
         }
         match event.code {
-            Code::Stopping => self.everyone_saw_stopping(&event.source),
-            Code::Stopped => self.release_hooked(&event.source),
+            Code::Stopping => self.everyone_saw_stopping(event),
             Code::Shutdown => self.complete_all(),
             Code::EnterMaintenance => self.enter_maintenance(),
             Code::ExitMaintenance => self.exit_maintenance(),
@@ -273,45 +271,37 @@ impl Supervisor {
             | Code::Quit
             | Code::Metric
             | Code::Startup
+            | Code::Stopped
             | Code::Signal => {}
         }
     }
 
     /// Every subscriber of a job's `stopping` has started: the job waits for
     /// those of them that run once because of it.
-    fn everyone_saw_stopping(&mut self, name: &Arc<str>) {
-        let event = Event::new(Code::Stopping, Arc::clone(name));
-        let is_open = |hook: &JobId| {
+    fn everyone_saw_stopping(&mut self, event: &Event) {
+        let runs_before = |hook: &JobId| {
             let hook = self.jobs.get(hook);
-            hook.is_some_and(|hook| hook.runs_before().is_some() && !hook.is_complete())
+            hook.is_some_and(|hook| hook.runs_before(event))
         };
-        let open: Vec<JobId> = self
-            .index
-            .subscribers(&event)
-            .iter()
-            .copied()
-            .filter(is_open)
-            .collect();
-        for id in self.index.named(name) {
+        let subscribers = self.index.subscribers(event).iter().copied();
+        let hooks: Vec<JobId> = subscribers.filter(runs_before).collect();
+        for id in self.index.named(&event.source) {
             if let Some(job) = self.jobs.get_mut(id) {
-                let hooks = open.iter().copied().filter(|hook| hook != id);
+                let hooks = hooks.iter().copied().filter(|hook| hook != id);
                 job.wait_for_hooks(hooks.collect(), &mut self.fx);
             }
         }
     }
 
-    /// A job completed: the one that waited for it may go on.
-    fn release_hooked(&mut self, name: &Arc<str>) {
-        for hook in self.index.named(name) {
-            let complete = self.jobs.get(hook).filter(|job| job.is_complete());
-            let Some(hooked) = complete.and_then(Job::runs_before).cloned() else {
-                continue;
-            };
-            for id in self.index.named(&hooked) {
-                if let Some(job) = self.jobs.get_mut(id) {
-                    job.hook_completed(*hook, &mut self.fx);
-                }
-            }
+    /// Something came to rest: the jobs go on that have waited for it before they
+    /// are terminated.
+    fn release_hooked(&mut self) {
+        let is_busy = |hook: &JobId| self.jobs.get(hook).is_some_and(Job::is_busy);
+        let may_go_on = |job: &Job| job.hooks().is_some_and(|hooks| !hooks.iter().any(is_busy));
+        let jobs = self.jobs.iter().filter(|(_, job)| may_go_on(job));
+        let released: Vec<JobId> = jobs.map(|(id, _)| *id).collect();
+        for id in released {
+            self.with_job(id, Job::on_hooks_done);
         }
     }
 

@@ -15,7 +15,7 @@ use super::job::Job;
 use super::plan::{self, Change, Plan, Step};
 use super::{JobId, Supervisor};
 use crate::config::logging::Level as LogLevel;
-use crate::config::{Config, JobSpec, Start};
+use crate::config::{Config, JobSpec};
 use crate::control::api::{Reload, Reply};
 use crate::event::{Code, Event};
 use crate::message::{Action, ReplyTo};
@@ -246,9 +246,9 @@ impl Supervisor {
             return;
         };
         self.index.remove(id, job.spec());
-        let waits_anew = job.update(spec, &mut self.fx);
+        let new_when = job.update(spec, &mut self.fx);
         self.index.add(id, job.spec());
-        if waits_anew {
+        if new_when {
             self.start_if_met(id);
         }
     }
@@ -263,7 +263,7 @@ impl Supervisor {
     /// ends wait for that.
     fn complete_retired(&mut self) {
         for job in self.jobs.values_mut() {
-            if job.is_retired() && !(job.is_stop_hook() && job.is_dormant()) {
+            if job.is_retired() && !job.is_waiting_hook() {
                 job.complete(&mut self.fx);
             }
         }
@@ -305,7 +305,7 @@ impl Supervisor {
             let event = Event::new(code, Arc::clone(name));
             for id in self.index.subscribers(&event) {
                 if let Some(job) = self.jobs.get_mut(id).filter(|job| !job.is_retired()) {
-                    job.wait_again(&mut self.fx);
+                    job.wait_again(&event, &mut self.fx);
                 }
             }
         }
@@ -317,29 +317,35 @@ impl Supervisor {
         self.start_if_met(id);
     }
 
-    /// Starts a job that came later than what it waits for.
+    /// Shows a job what it waits for and has come already.
     fn start_if_met(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get(&id) else {
+        let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
-        let met = match &job.spec().when.start {
-            Start::Every(_) => true,
-            Start::Each(event) => event.code == Code::Startup,
-            Start::Once(event) => {
-                let sources = self
-                    .index
-                    .named(&event.source)
-                    .iter()
-                    .filter(|source| **source != id);
-                let mut sources = sources.filter_map(|source| self.jobs.get(source));
-                event.code == Code::Startup
-                    || sources.any(|source| source.holds(event.code))
-                    || self.watch_holds(&event.source, event.code)
-            }
-        };
-        if met {
-            self.with_job(id, Job::on_start_event);
+        let seen = job.take_seen();
+        let mut events = job.spec().when.start.subscriptions();
+        events.retain(|event| {
+            let counts = self
+                .jobs
+                .get(&id)
+                .is_some_and(|job| job.counts_if_held(event));
+            seen.contains(event) || (counts && self.holds(event, id))
+        });
+        for event in events {
+            self.with_job(id, |job, fx| job.on_event(&event, fx));
         }
+    }
+
+    /// Whether things stand as an event says that a job other than its source
+    /// waits for.
+    fn holds(&self, event: &Event, subscriber: JobId) -> bool {
+        let sources = self.index.named(&event.source).iter();
+        let mut sources = sources
+            .filter(|source| **source != subscriber)
+            .filter_map(|source| self.jobs.get(source));
+        event.code == Code::Startup
+            || sources.any(|source| source.holds(event.code))
+            || self.watch_holds(&event.source, event.code)
     }
 
     fn subscribe(&mut self, spec: JobSpec) -> JobId {

@@ -138,6 +138,11 @@ impl Supervisor {
     /// Something came to rest and no event is left: is there still something
     /// to wait for?
     pub(super) fn settle(&mut self) {
+        self.release_hooked();
+        if !self.fx.events.is_empty() {
+            // Somebody is to see first that a job has stopped by that.
+            return;
+        }
         match self.fx.phase {
             Phase::Running => self.settle_running(),
             Phase::Withdrawing | Phase::Done => {}
@@ -164,11 +169,17 @@ impl Supervisor {
     /// When only jobs are left that wait for the end of others, that is the end.
     fn settle_running(&mut self) {
         self.settle_retired();
+        for id in self.exhausted() {
+            self.with_job(id, Job::complete_for_good);
+        }
         if self.essential_is_complete() {
             self.begin_shutdown();
             return;
         }
-        let idle = |job: &Job| job.is_complete() || (job.is_stop_hook() && job.is_dormant());
+        let is_over = |event: &Event| self.is_over(event);
+        let idle = |job: &Job| {
+            job.is_complete() || job.only_waits_for_an_end() || job.waits_in_vain(is_over)
+        };
         let has_work = if self.jobs.is_empty() {
             !self.config.watches.is_empty() || self.config.telemetry.is_some()
         } else {
@@ -204,11 +215,10 @@ impl Supervisor {
             return;
         }
         // Hooks of each other: none will ever start. The first in the file goes.
-        let waiting = |job: &Job| job.is_stop_hook() && job.is_dormant();
         let stuck = self
             .jobs
             .values()
-            .all(|job| job.is_complete() || waiting(job));
+            .all(|job| job.is_complete() || job.is_waiting_hook());
         let first = self
             .jobs
             .iter()
@@ -219,27 +229,36 @@ impl Supervisor {
         }
     }
 
-    /// Stop hooks among some jobs that wait for the end of another of them
-    /// which has ended, or does not exist.
+    /// Jobs that have run, and wait for nothing but what cannot come any more.
+    fn exhausted(&self) -> Vec<JobId> {
+        let is_over = |event: &Event| self.is_over(event);
+        let is_exhausted = |job: &Job| job.has_run_and_waits() && job.awaited().all(is_over);
+        let jobs = self.jobs.iter().filter(|(_, job)| is_exhausted(job));
+        jobs.map(|(id, _)| *id).collect()
+    }
+
+    /// Whether an event cannot come any more, because the jobs are complete whose
+    /// it is.
+    fn is_over(&self, event: &Event) -> bool {
+        let ids = self.index.named(&event.source);
+        let mut jobs = ids.iter().filter_map(|id| self.jobs.get(id));
+        let mut successors = self.successors.iter();
+        !ids.is_empty()
+            && jobs.all(|job| !job.can_emit(event.code))
+            && !successors.any(|successor| successor.spec.name == event.source)
+    }
+
+    /// Stop hooks among some jobs that wait for what cannot come from any of these
+    /// any more, or never could.
     pub(super) fn futile_hooks(&self, among: impl Fn(&Job) -> bool) -> Vec<JobId> {
-        let can_start = |hook: &Job| {
-            let Some(event) = hook.start_event() else {
-                return false;
-            };
-            let sources = self
-                .index
-                .named(&event.source)
-                .iter()
-                .filter_map(|id| self.jobs.get(id));
-            let mut sources = sources.filter(|job| among(job));
-            match event.code {
-                Code::Stopping => sources.any(|job| !job.is_stopping()),
-                Code::Stopped => sources.any(|job| !job.is_complete()),
-                _ => false,
-            }
+        let can_come = |event: &Event| {
+            let sources = self.index.named(&event.source).iter();
+            let mut sources = sources
+                .filter_map(|id| self.jobs.get(id))
+                .filter(|job| among(job));
+            sources.any(|job| job.can_emit(event.code))
         };
-        let is_futile =
-            |job: &Job| among(job) && job.is_stop_hook() && job.is_dormant() && !can_start(job);
+        let is_futile = |job: &Job| among(job) && job.is_waiting_hook() && !job.can_start(can_come);
         self.jobs
             .iter()
             .filter(|(_, job)| is_futile(job))

@@ -55,6 +55,31 @@ fn every_way_to_start_has_its_arrow() {
 }
 
 #[test]
+fn what_must_all_happen_meets_and_what_may_leads_there_by_itself() {
+    let text = "{ jobs: [
+        { name: 'a', exec: 'a' },
+        { name: 'all', exec: 'all', when: { timeout: 5, all: [{ source: 'a', once: 'exitSuccess' }, { source: 'SIGHUP' }] } },
+        { name: 'any', exec: 'any', when: { any: [{ source: 'a', each: 'exitSuccess' }, { source: 'all', once: 'stopped' }] } },
+    ] }";
+    let graph = graph(text);
+    let drawn = graph.lines().skip_while(|line| !line.contains("job0"));
+    assert_eq!(
+        drawn.collect::<Vec<_>>().join("\n"),
+        r#"  job0 [label="a"];
+  job1 [label="all"];
+  all1 [label="all", shape=circle];
+  job2 [label="any"];
+  "startup" -> job0 [label="startup"];
+  job0 -> all1 [label="exitSuccess"];
+  "SIGHUP" -> all1 [label="signal"];
+  all1 -> job1 [label="within 5s"];
+  job0 -> job2 [label="exitSuccess", style=dashed];
+  job1 -> job2 [label="stopped"];
+}"#
+    );
+}
+
+#[test]
 fn names_may_have_any_character_and_come_twice() {
     let text = r#"{ jobs: [
         { name: 'a"b\\c\nd', exec: 'x' },

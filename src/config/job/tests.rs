@@ -52,7 +52,7 @@ fn a_job_runs_once_at_startup_unless_told_otherwise() {
     let spec = good("{name: 'app', exec: '/bin/app -v'}");
     assert_eq!(&*spec.name, "app");
     assert_eq!(spec.exec.unwrap().argv, ["/bin/app", "-v"]);
-    assert_eq!(spec.when.start, Start::Once(Event::global(Code::Startup)));
+    assert_eq!(spec.when.start, Start::once(Event::global(Code::Startup)));
     assert_eq!(spec.restarts, Restarts::Limited(0));
     assert_eq!((spec.timeout, spec.stop_timeout), (None, None));
     assert_eq!((spec.health, spec.service), (None, None));

@@ -125,7 +125,7 @@ fn all_errors_of_a_file_are_told_at_once() {
             "job[app].health.ttl: is required",
             "jobs[1].port: 99999 is not between 0 and 65535",
             "watch[My].interval: 0 is shorter than 1s, the least allowed",
-            "job[b].when: \"interval\", \"once\" and \"each\" exclude each other",
+            "job[b].when: \"interval\", \"once\", \"each\", \"all\" and \"any\" exclude each other",
             "watch[My].name: \"My\" can't be a service's name: that is a lower-case letter followed by letters, \
              digits and \"-\"",
             "no discovery backend defined; watch[My] needs \"consul\"",

@@ -199,6 +199,28 @@ fn jobs_that_can_never_start_are_told_why() {
             "job[a].when: waits for what never comes: no job is called \"nobody\"
              b: it waits for job[a], which can never start",
         ),
+        (
+            // All has to come, and of any one thing.
+            "{name: 'a', exec: 'x'},
+             {name: 'all', exec: 'x', when: {all: [{source: 'a', once: 'exitSuccess'}, {source: 'last', once: 'exitSuccess'}]}},
+             {name: 'any', exec: 'x', when: {any: [{source: 'last', each: 'exitFailed'}, {source: 'a', once: 'exitSuccess'}]}},
+             {name: 'none', exec: 'x', when: {any: [{source: 'all', once: 'exitSuccess'}, {source: 'last', each: 'exitFailed'}]}},
+             {name: 'late', exec: 'x', when: {all: [{source: 'any', once: 'exitSuccess'}, {once: 'startup'}, {source: 'SIGHUP'}]}},
+             {name: 'last', exec: 'x', when: {source: 'all', once: 'exitSuccess'}}",
+            "all: it waits for job[last], which waits for job[all]
+             none: it waits for job[all], which can never start
+             last: it waits for job[all], which waits for job[last]",
+        ),
+        (
+            "{name: 'a', exec: 'x'},
+             {name: 'b', exec: 'x', when: {all: [{source: 'a', once: 'exitSuccess'}, {source: 'nobody', once: 'stopped'}, {source: 'a', once: 'healthy'}]}},
+             {name: 'c', exec: 'x', when: {any: [{source: 'a', once: 'exitSuccess'}, {source: 'nobody', once: 'stopped'}]}},
+             {name: 'd', exec: 'x', when: {all: [{source: 'b', once: 'exitSuccess'}, {source: 'c', once: 'exitSuccess'}]}}",
+            "job[b].when.all[1]: waits for what never comes: no job is called \"nobody\"
+             job[b].when.all[2]: waits for what never comes: job[a] has no health check
+             job[c].when.any[1]: waits for what never comes: no job is called \"nobody\"
+             d: it waits for job[b], which can never start",
+        ),
     ] {
         let told = warnings(&format!("{{jobs: [{jobs}]}}"));
         let told = told
@@ -229,6 +251,11 @@ fn any_number_of_jobs_may_wait_for_each_other() {
         count - 1
     );
     assert_eq!(warnings(&circle).len(), count);
+    let names = (0..count).map(|index| format!("{{source: '{index}', once: 'stopped'}}"));
+    let names: Vec<String> = names.collect();
+    let names = names.join(",");
+    let all = format!("{{name: 'all', exec: 'x', when: {{all: [{names}]}}}}");
+    good(&format!("{text}{{name: '0', exec: 'x'}}, {all}]}}"));
 }
 
 #[test]

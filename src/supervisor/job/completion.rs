@@ -15,7 +15,7 @@ impl Job {
     /// The job has nothing left to run: it completes by itself, and if it is
     /// essential, the supervisor does with it. Told to complete, by a shutdown
     /// or a reload, it takes nothing with it.
-    pub(super) fn complete_for_good(&mut self, fx: &mut Effects) {
+    pub(in crate::supervisor) fn complete_for_good(&mut self, fx: &mut Effects) {
         let own_end = !self.is_stopping() && !self.retired && fx.phase == Phase::Running;
         if own_end && self.spec.essential && fx.essential.is_none() {
             fx.essential = Some((self.id, self.last_code));
@@ -64,12 +64,17 @@ impl Job {
         }
     }
 
-    /// A stop hook of this or another job completed.
-    pub(in crate::supervisor) fn hook_completed(&mut self, hook: JobId, fx: &mut Effects) {
-        let State::Stopping(_, Step::Hooks(hooks)) = &mut self.state else {
-            return;
-        };
-        if hooks.remove(&hook) && hooks.is_empty() {
+    /// The stop hooks that the job waits for.
+    pub(in crate::supervisor) fn hooks(&self) -> Option<&BTreeSet<JobId>> {
+        match &self.state {
+            State::Stopping(_, Step::Hooks(hooks)) => Some(hooks),
+            _ => None,
+        }
+    }
+
+    /// The stop hooks have done their work.
+    pub(in crate::supervisor) fn on_hooks_done(&mut self, fx: &mut Effects) {
+        if self.hooks().is_some() {
             self.terminate(fx);
         }
     }

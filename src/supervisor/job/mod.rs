@@ -2,22 +2,21 @@
 //!
 //! A job sees only its own inputs, each a method named for what happened, and
 //! answers through [`Effects`]. What concerns several jobs (who is subscribed to
-//! an event, who must complete before whom) is the supervisor's. Its runs are in
-//! [`run`], what comes between them in [`restart`], its way to completion in
-//! [`completion`], what a reload changes of it in [`update`], and what is known of
-//! it in [`history`].
+//! an event, who must complete before whom) is the supervisor's. What starts it is
+//! in [`start`], its runs are in [`run`], what comes between them in [`restart`],
+//! its way to completion in [`completion`], what a reload changes of it in
+//! [`update`], and what is known of it in [`history`].
 
 mod completion;
 mod history;
 mod restart;
 mod run;
+mod start;
 mod update;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
-
-use log::Level;
 
 use super::JobId;
 use super::effects::Effects;
@@ -78,6 +77,8 @@ pub(super) struct Job {
     label: Label,
     pid_variable: Arc<str>,
     state: State,
+    /// The events that have started the job, or help to, and do so only once.
+    met: BTreeSet<Event>,
     /// Restarts so far; `restarts` says how many there may be.
     restarts_used: u64,
     /// How the last run ended: [`Code::ExitSuccess`] or [`Code::ExitFailed`].
@@ -106,6 +107,7 @@ impl Job {
             label: Label::Job(Arc::clone(&spec.name)),
             pid_variable: pid_variable(&spec.name),
             state: State::Waiting,
+            met: BTreeSet::new(),
             restarts_used: 0,
             last_exit: None,
             last_code: NEVER_RAN,
@@ -127,31 +129,6 @@ impl Job {
     /// The name of the job, which is the source of its events.
     pub(super) fn name(&self) -> &Arc<str> {
         &self.spec.name
-    }
-
-    /// Whether the job runs because something ends: only such a job may start
-    /// during shutdown, and it keeps nothing up while it waits.
-    pub(super) fn is_stop_hook(&self) -> bool {
-        self.start_event().is_some_and(|event| {
-            matches!(event.code, Code::Stopping | Code::Stopped | Code::Shutdown)
-        })
-    }
-
-    /// The event that starts the job, if it is not a clock.
-    pub(super) fn start_event(&self) -> Option<&Event> {
-        match &self.spec.when.start {
-            Start::Once(event) | Start::Each(event) => Some(event),
-            Start::Every(_) => None,
-        }
-    }
-
-    /// The name of the job that waits for this one to complete before it is
-    /// terminated.
-    pub(super) fn runs_before(&self) -> Option<&Arc<str>> {
-        match &self.spec.when.start {
-            Start::Once(event) if event.code == Code::Stopping => Some(&event.source),
-            _ => None,
-        }
     }
 
     /// Whether the job is retired and nothing of it is left.
@@ -186,11 +163,6 @@ impl Job {
         matches!(self.state, State::Stopping(..) | State::Complete)
     }
 
-    /// Whether nothing of the job is alive and it only waits for its event.
-    pub(super) fn is_dormant(&self) -> bool {
-        matches!(self.state, State::Waiting | State::Idle)
-    }
-
     /// The status word of `/status` (SPEC §7).
     pub(super) fn status(&self, fx: &Effects) -> &'static str {
         match &self.health {
@@ -210,47 +182,6 @@ impl Job {
     }
 
     // What happens to a job that is to run.
-
-    /// The job is subscribed: from now on it waits for its event.
-    pub(super) fn did_subscribe(&mut self, fx: &mut Effects) {
-        if let Some(timeout) = self.spec.when.timeout {
-            fx.set_timer(Timer::When(self.id), timeout);
-        }
-        if let Some(service) = &mut self.service {
-            service.introduce(fx);
-        }
-    }
-
-    /// An event came that starts the job.
-    pub(super) fn on_start_event(&mut self, fx: &mut Effects) {
-        if !self.may_start(fx) {
-            return;
-        }
-        match (&self.state, &self.spec.when.start) {
-            (State::Waiting, Start::Every(interval)) => {
-                fx.set_timer(Timer::Tick(self.id), *interval);
-                self.run(fx);
-            }
-            (State::Waiting, _) => {
-                fx.timers.cancel(Timer::When(self.id));
-                self.run(fx);
-            }
-            (State::Idle, Start::Each(_)) => self.run(fx),
-            (State::Running(_) | State::BackingOff(_), Start::Each(_)) => self.owed += 1,
-            _ => {}
-        }
-    }
-
-    /// No event came that starts the job.
-    pub(super) fn on_when_timeout(&mut self, fx: &mut Effects) {
-        fx.log(
-            Level::Warn,
-            Some(&self.label),
-            "gave up waiting to start".to_owned(),
-        );
-        fx.publish(Code::TimerExpired, &self.spec.name);
-        self.complete_for_good(fx);
-    }
 
     /// The next run of a periodic job is due.
     pub(super) fn on_tick(&mut self, deadline: Instant, fx: &mut Effects) {

@@ -100,7 +100,7 @@ impl Job {
     pub(super) fn is_due_again(&mut self, fx: &Effects) -> bool {
         let due = match self.spec.when.start {
             Start::Every(_) => std::mem::take(&mut self.owed) > 0 && self.may_restart(),
-            Start::Once(_) | Start::Each(_) => self.is_restart_due(fx),
+            Start::All(_) | Start::Any(_) => self.is_restart_due(fx),
         };
         self.restarts_used += u64::from(due);
         due
@@ -124,8 +124,7 @@ impl Job {
     fn has_starts_left(&self) -> bool {
         match self.spec.when.start {
             Start::Every(_) => self.may_restart(),
-            Start::Each(_) => true,
-            Start::Once(_) => false,
+            Start::All(_) | Start::Any(_) => self.awaited().next().is_some(),
         }
     }
 

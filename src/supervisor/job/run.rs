@@ -7,7 +7,7 @@ use crate::config::Start;
 use crate::control::status::Cause;
 use crate::event::Code;
 use crate::message::{ExecId, ExitStatus, Pid, StartError};
-use crate::supervisor::effects::{Effects, Phase};
+use crate::supervisor::effects::Effects;
 use crate::supervisor::timers::Timer;
 
 /// One execution of the job's command.
@@ -175,18 +175,6 @@ impl Job {
     /// The live run, if that is what `exec` is.
     fn live_run(&mut self, exec: ExecId) -> Option<&mut Run> {
         self.current_run().filter(|run| run.exec == exec)
-    }
-
-    pub(super) fn may_start(&self, fx: &Effects) -> bool {
-        match fx.phase {
-            Phase::Running => true,
-            Phase::Withdrawing | Phase::Stopping => self.is_stop_hook(),
-            Phase::Killing | Phase::Done => false,
-        }
-    }
-
-    pub(super) fn run(&mut self, fx: &mut Effects) {
-        self.start(false, fx);
     }
 
     /// Starts a run; `again` if it is a restart.

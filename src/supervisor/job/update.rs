@@ -1,8 +1,11 @@
 //! What a reload changes of a job that keeps its process (SPEC §14).
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
 use super::{Job, State};
 use crate::config::{HealthSpec, JobSpec, ServiceSpec, Start};
-use crate::event::Code;
+use crate::event::{Code, Event};
 use crate::supervisor::effects::Effects;
 use crate::supervisor::health::Health;
 use crate::supervisor::service::Service;
@@ -15,9 +18,9 @@ impl Job {
         self.retired = true;
     }
 
-    /// A successor of the job that this one runs before or after has begun: it
-    /// waits for the end of that one.
-    pub(in crate::supervisor) fn wait_again(&mut self, fx: &mut Effects) {
+    /// The job whose end this was has a successor: its end is waited for again.
+    pub(in crate::supervisor) fn wait_again(&mut self, end: &Event, fx: &mut Effects) {
+        self.met.remove(end);
         if matches!(self.state, State::Complete) {
             self.enter(State::Waiting, fx);
             self.did_subscribe(fx);
@@ -25,7 +28,7 @@ impl Job {
     }
 
     /// Everything but the process is as `spec` says from now on. Returns whether
-    /// the job waits for something else than before, which may hold already.
+    /// other events start the job than before, which may have come already.
     pub(in crate::supervisor) fn update(&mut self, mut spec: JobSpec, fx: &mut Effects) -> bool {
         self.update_health(spec.health.take(), fx);
         spec.health = self.spec.health.clone();
@@ -43,7 +46,7 @@ impl Job {
         if new_when {
             self.wait_anew(fx);
         }
-        new_when && matches!(self.state, State::Waiting)
+        new_when && !self.is_stopping()
     }
 
     /// What is known of the health stays known as long as it is checked. A job
@@ -97,29 +100,42 @@ impl Job {
         }
     }
 
-    /// Future starts follow the new `when`; a live run is not touched.
+    /// Future starts follow the new `when`; a live run is not touched. What has
+    /// come of what it waits for still counts.
     fn wait_anew(&mut self, fx: &mut Effects) {
         fx.timers.cancel(Timer::When(self.id));
         fx.timers.cancel(Timer::Tick(self.id));
         self.owed = 0;
-        if matches!(
-            (&self.state, &self.spec.when.start),
-            (State::BackingOff(_), Start::Every(_))
-        ) {
-            // The clock says when it runs again.
-            fx.timers.cancel(Timer::Restart(self.id));
-            self.enter(State::Idle, fx);
-        }
-        match (&self.state, &self.spec.when.start) {
-            (State::Running(_) | State::Idle, Start::Every(interval)) => {
-                fx.set_timer(Timer::Tick(self.id), *interval);
-            }
+        let start = &self.spec.when.start;
+        let once: BTreeSet<Event> = start.subscriptions().into_iter().collect();
+        self.met
+            .retain(|event| once.contains(event) && !start.repeats_at(event));
+        match (&self.state, start) {
+            (State::Stopping(..) | State::Complete, _) => {}
             (State::Waiting, _) => self.did_subscribe(fx),
-            (State::Idle, Start::Once(_)) => {
+            (State::Idle, Start::All(_)) => {
                 self.enter(State::Waiting, fx);
                 self.did_subscribe(fx);
             }
-            _ => {}
+            // It has started already.
+            (_, Start::All(_)) => self.met = once,
+            (_, Start::Every(interval)) => {
+                let interval = *interval;
+                self.met = once;
+                self.follow_clock(interval, fx);
+            }
+            (_, Start::Any(_)) => {}
+        }
+    }
+
+    /// From now on the clock says when the job runs again.
+    fn follow_clock(&mut self, interval: Duration, fx: &mut Effects) {
+        if matches!(self.state, State::BackingOff(_)) {
+            fx.timers.cancel(Timer::Restart(self.id));
+            self.enter(State::Idle, fx);
+        }
+        if matches!(self.state, State::Running(_) | State::Idle) {
+            fx.set_timer(Timer::Tick(self.id), interval);
         }
     }
 }

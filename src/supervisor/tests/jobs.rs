@@ -187,7 +187,7 @@ fn a_job_gives_up_waiting_after_its_when_timeout() {
     sim.take_record();
     sim.advance(1000);
     sim.expect(
-        "500 warn late gave up waiting to start
+        "500 warn late gave up waiting to start; not seen: healthy of app
          500 event {TimerExpired, late}
          500 event {Stopping, late}
          500 spawn told

@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod backoff;
+mod conditions;
+mod conditions_reload;
 mod ending;
 mod essential;
 mod health;
@@ -19,7 +21,9 @@ mod services;
 mod shutdown;
 mod sim;
 mod specs;
+mod starts;
 mod status;
 mod stopping;
 mod thresholds;
+mod world;
 mod worlds;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::config::logging::Level;
 use crate::config::url::Place;
 use crate::config::{
-    Backoff, CheckSpec, Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec, ProbeSpec,
-    Restarts, Start, When,
+    Backoff, CheckSpec, Condition, Config, ControlSpec, ExecSpec, HealthSpec, JobSpec, LoggingSpec,
+    ProbeSpec, Restarts, Start, When,
 };
 use crate::event::{Code, Event, GLOBAL};
 
@@ -16,10 +16,7 @@ pub(super) fn job(name: &str) -> JobSpec {
     JobSpec {
         name: name.into(),
         exec: Some(exec(name)),
-        when: When {
-            start: Start::Once(Event::global(Code::Startup)),
-            timeout: None,
-        },
+        when: When::default(),
         restarts: Restarts::Limited(0),
         backoff: Some(Backoff::default()),
         essential: false,
@@ -42,12 +39,31 @@ pub(super) fn exec(name: &str) -> Arc<ExecSpec> {
 /// Changes to a job, in the words of the configuration.
 impl JobSpec {
     pub(super) fn once(mut self, code: Code, source: &str) -> Self {
-        self.when.start = Start::Once(Event::new(code, source));
+        self.when.start = Start::once(Event::new(code, source));
         self
     }
 
     pub(super) fn each(mut self, code: Code, source: &str) -> Self {
-        self.when.start = Start::Each(Event::new(code, source));
+        self.when.start = Start::each(Event::new(code, source));
+        self
+    }
+
+    /// `when.all`
+    pub(super) fn all(mut self, events: &[(Code, &str)]) -> Self {
+        let events = events.iter();
+        let events = events.map(|(code, source)| Event::new(*code, *source));
+        self.when.start = Start::All(events.collect());
+        self
+    }
+
+    /// `when.any`: `true` is `each`, `false` is `once`.
+    pub(super) fn any(mut self, conditions: &[(bool, Code, &str)]) -> Self {
+        let conditions = conditions.iter();
+        let conditions = conditions.map(|(each, code, source)| Condition {
+            event: Event::new(*code, *source),
+            each: *each,
+        });
+        self.when.start = Start::Any(conditions.collect());
         self
     }
 
