@@ -21,10 +21,12 @@ use crate::config::url::Place;
 use crate::message::{ExecId, Message, Probe};
 use crate::name_lookup::without_asking;
 
-/// What an exchange in plain HTTP with an address needs.
+/// For an exchange in plain HTTP with an address, which takes 16 KiB of it without
+/// any optimization.
 const STACK: usize = 64 * 1024;
 
-/// Room for a name lookup through the C library and a TLS handshake.
+/// For a TLS handshake, which takes 56 KiB so, and for whatever the C library's
+/// modules need for a name lookup.
 const LARGE_STACK: usize = 256 * 1024;
 
 /// Begins a check on a worker of its own; [`Message::Probed`] answers.

@@ -1,7 +1,7 @@
 //! HTTPS to the real Consul: who is trusted, who is not, and bad files.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use containerpilot::config::ConsulSpec;
 use containerpilot::tls::{self, Problem, TlsSpec};
 
 use crate::log;
+use crate::support::Temporary;
+use crate::support::certificates::{EC, authority, issue, openssl};
 use crate::support::consul::{Agent, Start, nobody};
-use crate::support::{Temporary, command, run};
 use crate::world::{World, instance, plain, service};
 
 /// What the configuration says if it says nothing.
@@ -24,45 +25,6 @@ fn nothing() -> TlsSpec {
         verify: true,
     }
 }
-
-fn openssl(folder: &Path, words: &str) {
-    let mut openssl = command::command("openssl");
-    openssl.current_dir(folder).args(words.split_whitespace());
-    let outcome = run(&mut openssl);
-    assert_eq!(outcome.code, 0, "openssl {words}: {outcome}");
-}
-
-/// A certification authority: `NAME.pem` and `NAME.key`.
-fn authority(folder: &Path, name: &str) {
-    openssl(
-        folder,
-        &format!(
-            "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 \
-             -keyout {name}.key -out {name}.pem -subj /CN={name}"
-        ),
-    );
-}
-
-/// A certificate for `names` (e.g. `DNS:consul,IP:127.0.0.1`) by an authority.
-fn issue(folder: &Path, by: &str, name: &str, names: &str, key: &str) {
-    let request =
-        format!("req -newkey {key} -nodes -keyout {name}.key -out {name}.csr -subj /CN={name}");
-    openssl(folder, &request);
-    std::fs::write(
-        folder.join("extensions"),
-        format!("subjectAltName={names}\nextendedKeyUsage=serverAuth,clientAuth\n"),
-    )
-    .unwrap();
-    openssl(
-        folder,
-        &format!(
-            "x509 -req -in {name}.csr -CA {by}.pem -CAkey {by}.key -CAcreateserial -days 2 \
-             -extfile extensions -out {name}.pem"
-        ),
-    );
-}
-
-const EC: &str = "ec -pkeyopt ec_paramgen_curve:prime256v1";
 
 /// Two authorities, `good` and `bad`; the agent's certificate is by `good` for
 /// `names`, ours by each of them.
