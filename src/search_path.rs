@@ -21,9 +21,7 @@ pub fn find(name: &str, search_path: Option<&str>) -> io::Result<PathBuf> {
         return Ok(name.into());
     }
     let mut refusal = None;
-    for directory in search_path.unwrap_or(DEFAULT_PATH).split(':') {
-        // An empty entry means the working directory.
-        let candidate = Path::new(if directory.is_empty() { "." } else { directory }).join(name);
+    for candidate in along(name, search_path) {
         if candidate.is_file() {
             match check_executable(&candidate) {
                 Ok(()) => return Ok(candidate),
@@ -31,7 +29,21 @@ pub fn find(name: &str, search_path: Option<&str>) -> io::Result<PathBuf> {
             }
         }
     }
-    Err(refusal.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "not found in PATH")))
+    Err(refusal.unwrap_or_else(not_found))
+}
+
+/// Where `name` is looked for along the search path.
+pub fn along(name: &str, search_path: Option<&str>) -> impl Iterator<Item = PathBuf> {
+    let directories = search_path.unwrap_or(DEFAULT_PATH).split(':');
+    directories.map(move |directory| {
+        // An empty entry means the working directory.
+        Path::new(if directory.is_empty() { "." } else { directory }).join(name)
+    })
+}
+
+/// That there is no such program along the search path.
+pub fn not_found() -> io::Error {
+    io::Error::new(io::ErrorKind::NotFound, "not found in PATH")
 }
 
 /// Whether this process may execute the file, access(2).

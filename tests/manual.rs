@@ -26,6 +26,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
+use containerpilot::config::user_database::UserDatabase;
 use containerpilot::config::{self, Host};
 use containerpilot::environment::Environment;
 use support::command::{command, exit_code, run, wait};
@@ -231,6 +232,11 @@ fn the_page_on_jobs_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_process_contexts_shows_what_is_printed() {
+    Reader::new().read(&page("docs/process-context.md"));
+}
+
+#[test]
 fn the_page_on_reloading_shows_what_is_printed() {
     Reader::new().read(&page("docs/reload.md"));
 }
@@ -253,10 +259,13 @@ fn the_quickstart_needs_nothing_but_busybox() {
 
 /// Everything that is wrong with a configuration, and what it warns of.
 fn findings(text: &str) -> Vec<String> {
-    let host = Host::new(
-        "box",
-        vec![("eth0".to_owned(), "192.0.2.1".parse().unwrap())],
-    );
+    let host = Host {
+        users: UserDatabase::of("app:x:1000:1000::/srv/app:/bin/sh", "video:x:44:"),
+        ..Host::new(
+            "box",
+            vec![("eth0".to_owned(), "192.0.2.1".parse().unwrap())],
+        )
+    };
     let directory = Temporary::new();
     let file = directory.write("containerpilot.json5", text);
     match config::load(&file, &Environment::default(), &host) {

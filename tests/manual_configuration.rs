@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use containerpilot::config::table::Table;
+use containerpilot::config::user_database::UserDatabase;
 use containerpilot::config::{self, Host};
 use containerpilot::environment::Environment;
 use containerpilot::event::Code;
@@ -112,10 +113,13 @@ fn whole(marker: &str, example: &str) -> String {
 
 #[test]
 fn every_configuration_of_the_manual_is_a_good_one() {
-    let host = Host::new(
-        "manual",
-        vec![("eth0".to_owned(), "10.0.0.7".parse().unwrap())],
-    );
+    let host = Host {
+        users: UserDatabase::of("app:x:1000:1000::/srv/app:/bin/sh", "video:x:44:"),
+        ..Host::new(
+            "manual",
+            vec![("eth0".to_owned(), "10.0.0.7".parse().unwrap())],
+        )
+    };
     let mut count = 0;
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let pages = fs::read_dir(directory)

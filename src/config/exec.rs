@@ -1,6 +1,9 @@
 //! `exec`: a command, and `logging.raw`: how its output is treated (SPEC §3,
 //! §13).
 
+use std::sync::Arc;
+
+use super::context::ContextSpec;
 use super::decode::{Decode, mismatch};
 use super::findings::{Findings, Path};
 use super::table::{Preset, Shape, object};
@@ -14,6 +17,15 @@ pub struct ExecSpec {
     /// Whether the child writes to the supervisor's own stdout and stderr
     /// instead of through its log.
     pub raw: bool,
+    /// As whom, where and with what it is executed, if not as the supervisor.
+    pub context: Option<Arc<ContextSpec>>,
+}
+
+impl ExecSpec {
+    /// The program as the file has it, which it is told as its own name.
+    pub fn name(&self) -> &str {
+        self.argv.first().map(String::as_str).unwrap_or_default()
+    }
 }
 
 object! {
@@ -34,11 +46,12 @@ impl Exec {
         self.0.first().map(String::as_str)
     }
 
-    /// The command, with what the file says about its output.
+    /// The command, with what the file says about its output, without a context.
     pub(crate) fn into_spec(self, output: Option<&RawOutput>) -> ExecSpec {
         ExecSpec {
             argv: self.0,
             raw: output.and_then(|output| output.raw).unwrap_or_default(),
+            context: None,
         }
     }
 }

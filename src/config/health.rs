@@ -46,6 +46,14 @@ impl HealthSpec {
             Some(CheckSpec::Probe(_)) | None => None,
         }
     }
+
+    /// As [`HealthSpec::exec`], to change it.
+    pub(crate) fn exec_mut(&mut self) -> Option<&mut Arc<ExecSpec>> {
+        match &mut self.check {
+            Some(CheckSpec::Exec(exec)) => Some(exec),
+            Some(CheckSpec::Probe(_)) | None => None,
+        }
+    }
 }
 
 /// How many checks.

@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::backoff::{Backoff, RawBackoff};
+use super::context::{Nice, OomScoreAdj, RawContext, RawGroups, RawUser, Surroundings};
 use super::decode::{Decode, Integer, Span, Unchecked, mismatch};
 use super::exec::{Exec, ExecSpec, RawOutput};
 use super::findings::{Findings, Path};
 use super::health::{HealthSpec, RawHealth};
 use super::host::Host;
+use super::limits::RawLimits;
+use super::octal::Octal;
+use super::pairs::Pairs;
 use super::service::{Advertising, InitialStatus, RawServiceOptions, ServiceSpec, check_name};
 use super::stop_signal::StopSignal;
 use super::suggest;
@@ -137,6 +141,26 @@ object! {
             "How long restarts of failed runs wait; `none` restarts them at once.";
         essential: bool = "essential", Preset::Bool(false),
             "When it has completed by itself, the supervisor shuts down and exits with the exit code of its last run.";
+        user: RawUser = "user", Preset::Depends("the supervisor's"),
+            "As whom its processes run: `NAME`, `UID`, `NAME:GROUP` or `UID:GID`.";
+        groups: RawGroups = "groups", Preset::Depends("those of `user`, else the supervisor's"),
+            "Its supplementary groups, by name or number, instead of those that `/etc/group` gives `user`.";
+        cwd: String = "cwd", Preset::Depends("the supervisor's"),
+            "Its working directory, an absolute path.";
+        umask: Octal<0o777> = "umask", Preset::Depends("the supervisor's"),
+            "The permissions that files it makes do not get.";
+        env: Pairs = "env", Preset::Absent,
+            "Environment variables to set; `null` unsets one.";
+        env_file: Vec<String> = "envFile", Preset::Absent,
+            "Files of `NAME=value` lines, relative to the configuration file, to set variables from; one with a `-` in front may be missing.";
+        nice: Nice = "nice", Preset::Depends("the supervisor's"),
+            "Its nice value; the smaller, the more of the processor it gets.";
+        oom_score_adj: OomScoreAdj = "oomScoreAdj", Preset::Depends("the supervisor's"),
+            "How likely the kernel kills it when memory runs out, from never to first.";
+        limits: RawLimits = "limits", Preset::Empty,
+            "How much of the system's resources each of its processes may use.";
+        no_new_privileges: bool = "noNewPrivileges", Preset::Bool(false),
+            "Whether it can never gain privileges, as by a set-user-id program.";
         health: RawHealth = "health", Preset::Depends("none; required with `port`"),
             "How its health is found out.";
         port: Integer<0, 65535> = "port", Preset::Absent,
@@ -162,6 +186,7 @@ impl RawJob {
     pub(crate) fn into_spec(
         mut self,
         host: &Host,
+        around: &Surroundings<'_>,
         at: &Path<'_>,
         findings: &mut Findings,
     ) -> Option<JobSpec> {
@@ -171,7 +196,7 @@ impl RawJob {
         let when = self.when.take().unwrap_or_default();
         let when = when.into_spec(&at.key("when"), findings);
         let restarts = restarts(self.restarts, &when.start, &at.key("restarts"), findings);
-        let (health, ttl) = self.health(&at.key("health"), findings);
+        let (mut health, ttl) = self.health(&at.key("health"), findings);
         let restart_after = health.as_ref().and_then(|health| health.restart_after);
         if restart_after.is_some() && self.exec.is_none() {
             let message = "has no effect: a job without \"exec\" has no run to stop";
@@ -186,12 +211,13 @@ impl RawJob {
             findings.warn(&at.key("essential"), message);
         }
         let timeout = self.timeout.map(|Span(timeout)| timeout);
-        let logging = self.logging;
+        let exec = self.exec.take();
+        let mut exec = exec.map(|exec| Arc::new(exec.into_spec(self.logging.as_ref())));
+        let check = health.as_mut().and_then(HealthSpec::exec_mut);
+        self.context(exec.iter_mut().chain(check), around, at, findings);
         Some(JobSpec {
             name: name?,
-            exec: self
-                .exec
-                .map(|exec| Arc::new(exec.into_spec(logging.as_ref()))),
+            exec,
             timeout: match when.start {
                 Start::Every(interval) => timeout.or(Some(interval)),
                 Start::All(_) | Start::Any(_) => timeout,
@@ -206,6 +232,36 @@ impl RawJob {
             health,
             service,
         })
+    }
+
+    /// Gives the job's commands its context.
+    fn context<'e>(
+        &mut self,
+        commands: impl Iterator<Item = &'e mut Arc<ExecSpec>>,
+        around: &Surroundings<'_>,
+        at: &Path<'_>,
+        findings: &mut Findings,
+    ) {
+        let raw = RawContext {
+            user: self.user.take(),
+            groups: self.groups.take(),
+            cwd: self.cwd.take(),
+            umask: self.umask,
+            env: self.env.take(),
+            env_file: self.env_file.take(),
+            nice: self.nice,
+            oom_score_adj: self.oom_score_adj,
+            limits: self.limits.take(),
+            no_new_privileges: self.no_new_privileges,
+        };
+        let mut commands = commands.peekable();
+        if commands.peek().is_none() {
+            raw.warn_unused(at, findings);
+        }
+        let context = raw.into_spec(around, at, findings);
+        for command in commands {
+            Arc::make_mut(command).context.clone_from(&context);
+        }
     }
 
     /// The health check, and for how long a passing one vouches for the job.

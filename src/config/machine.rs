@@ -31,11 +31,10 @@ const FIRST_LINE: u64 = 256;
 /// Warns of what is not there, or can't be used.
 pub(super) fn check(config: &Config, environment: &Environment, findings: &mut Findings) {
     let root = Path::Root;
-    let search_path = environment.get("PATH");
     let jobs = root.key("jobs");
     for (index, job) in config.jobs.iter().enumerate() {
         let at = Path::Named(&jobs, index, "job", &job.name);
-        check_job(job, search_path.as_deref(), &at, findings);
+        check_job(job, environment, &at, findings);
     }
     if let LogOutput::File(path) = &config.logging.output
         && let Err(why) = check_log(path)
@@ -54,24 +53,18 @@ pub(super) fn check(config: &Config, environment: &Environment, findings: &mut F
     }
 }
 
-fn check_job(job: &JobSpec, search_path: Option<&str>, at: &Path<'_>, findings: &mut Findings) {
-    let mut check = |exec: &ExecSpec, at: &Path<'_>| {
-        let program = exec.argv.first().map(String::as_str).unwrap_or_default();
-        if let Err(why) = check_program(program, search_path) {
-            findings.warn(
-                &at.key("exec"),
-                format!("cannot execute {program:?} here: {why}"),
-            );
-        }
-    };
+fn check_job(job: &JobSpec, environment: &Environment, at: &Path<'_>, findings: &mut Findings) {
     if let Some(exec) = &job.exec {
-        check(exec, at);
+        check_exec(exec, environment, at, findings);
+        if let Err(why) = check_directory(exec) {
+            findings.warn(&at.key("cwd"), why);
+        }
     }
     let Some(health) = &job.health else {
         return;
     };
     if let Some(exec) = health.exec() {
-        check(exec, &at.key("health"));
+        check_exec(exec, environment, &at.key("health"), findings);
     }
     if health.timeout > health.interval {
         let message = format!(
@@ -83,7 +76,45 @@ fn check_job(job: &JobSpec, search_path: Option<&str>, at: &Path<'_>, findings: 
     }
 }
 
+fn check_exec(exec: &ExecSpec, environment: &Environment, at: &Path<'_>, findings: &mut Findings) {
+    if let Err(why) = check_command(exec, environment) {
+        let message = format!("cannot execute {:?} here: {why}", exec.name());
+        findings.warn(&at.key("exec"), message);
+    }
+}
+
 /// Why a command would not start, as far as that can be seen.
+fn check_command(exec: &ExecSpec, environment: &Environment) -> Result<(), String> {
+    let name = exec.name();
+    let Some(context) = &exec.context else {
+        return check_program(name, environment.get("PATH").as_deref());
+    };
+    let mut environment = environment.clone();
+    context.apply(&mut environment);
+    let path = environment.get("PATH");
+    match (&context.cwd, FilePath::new(name)) {
+        (Some(cwd), relative) if name.contains('/') && relative.is_relative() => {
+            check_program(&cwd.join(relative).to_string_lossy(), None)
+        }
+        _ => check_program(name, path.as_deref()),
+    }
+}
+
+/// Why a command could not be executed where it is to be.
+fn check_directory(exec: &ExecSpec) -> Result<(), String> {
+    let context = exec.context.as_ref();
+    let Some(cwd) = context.and_then(|context| context.cwd.as_ref()) else {
+        return Ok(());
+    };
+    let refuse = |why: &str| Err(format!("cannot enter {cwd:?} here: {why}"));
+    match fs::metadata(cwd) {
+        Ok(metadata) if metadata.is_dir() => Ok(()),
+        Ok(_) => refuse("it is no directory"),
+        Err(error) => refuse(&cause(&error)),
+    }
+}
+
+/// Why a program would not start, as far as that can be seen.
 fn check_program(name: &str, search_path: Option<&str>) -> Result<(), String> {
     let program = find(name, search_path).map_err(|error| refusal(&error))?;
     check_file(&program)?;

@@ -11,9 +11,11 @@ pub mod backoff;
 mod certificates;
 pub mod check;
 pub mod consul;
+pub mod context;
 pub mod control;
 pub(crate) mod decode;
 pub mod duration;
+mod env_file;
 pub mod exec;
 pub mod findings;
 pub mod graph;
@@ -23,8 +25,10 @@ mod include;
 pub mod init;
 pub mod interfaces;
 pub mod job;
+pub mod limits;
 pub mod logging;
 mod machine;
+mod octal;
 mod origins;
 mod pairs;
 mod positions;
@@ -47,6 +51,7 @@ mod tests;
 pub mod url;
 pub mod user_database;
 pub(crate) mod value;
+pub mod variables;
 mod version2;
 pub mod watch;
 pub mod when;
@@ -54,12 +59,14 @@ pub mod when;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::path::{Path as FilePath, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::Environment;
 
 pub use backoff::Backoff;
 pub use consul::ConsulSpec;
+pub use context::ContextSpec;
 pub use control::ControlSpec;
 pub use exec::ExecSpec;
 pub use findings::{Errors, Finding, Severity};
@@ -76,6 +83,7 @@ pub use watch::WatchSpec;
 pub use when::{Condition, Start, When};
 
 use consul::RawConsul;
+use context::Surroundings;
 use control::RawControl;
 use decode::{Decode, Items, Span};
 use findings::{Findings, Path};
@@ -83,9 +91,11 @@ use init::RawInit;
 use job::RawJob;
 use logging::RawLogging;
 use origins::Origins;
+use pairs::Pairs;
 use table::{Preset, Table, object};
 use telemetry::RawTelemetry;
 use value::Value;
+use variables::Variables;
 use watch::RawWatch;
 
 /// A whole configuration, decoded and validated.
@@ -143,6 +153,8 @@ object! {
             "The duties of the init of a machine; of effect for PID 1 only.";
         jobs: Items<RawJob> = "jobs", Preset::Absent,
             "What to run.";
+        env: Pairs = "env", Preset::Absent,
+            "Environment variables to set for all jobs; `null` unsets one.";
         watches: Items<RawWatch> = "watches", Preset::Absent,
             "Services of Consul's catalog to observe.";
         telemetry: RawTelemetry = "telemetry", Preset::Depends("none: no telemetry server"),
@@ -257,7 +269,9 @@ fn read(
     let backend = entries.iter().rev().find(|(key, _)| key == "consul");
     let backend = backend.is_some_and(|(_, value)| *value != Value::Null);
     let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
-    let config = raw.map(|raw| raw.into_config(environment, host, backend, &mut findings));
+    let directory = file.and_then(FilePath::parent).unwrap_or(FilePath::new(""));
+    let outside = (environment, host, directory);
+    let config = raw.map(|raw| raw.into_config(outside, backend, &mut findings));
     if let Some(config) = &config
         && findings.error_count() == 0
     {
@@ -272,15 +286,23 @@ fn read(
 impl RawConfig {
     /// What the settings mean together; incomplete if an error was added.
     ///
-    /// `backend` is whether the file has a discovery backend, be it a faulty one.
+    /// `outside` is what it may refer to: the supervisor's environment, the host,
+    /// and the directory of the file. `backend` is whether the file has a
+    /// discovery backend, be it a faulty one.
     fn into_config(
         self,
-        environment: &Environment,
-        host: &Host,
+        outside: (&Environment, &Host, &FilePath),
         backend: bool,
         findings: &mut Findings,
     ) -> Config {
+        let (environment, host, directory) = outside;
         let root = Path::Root;
+        let common = self.env.unwrap_or_default();
+        let around = Surroundings {
+            users: &host.users,
+            directory,
+            common: Arc::new(Variables::of(common, &root.key("env"), findings)),
+        };
         let mut needs_backend = Vec::new();
         let mut jobs = Vec::new();
         self.jobs
@@ -289,7 +311,7 @@ impl RawConfig {
                 if raw.is_advertised() {
                     needs_backend.push(at.key("port").to_string());
                 }
-                jobs.extend(raw.into_spec(host, at, findings));
+                jobs.extend(raw.into_spec(host, &around, at, findings));
             });
         let mut watches = Vec::new();
         self.watches

@@ -90,12 +90,17 @@ fn key(row: &Key) -> Value {
 
 fn is_absent_when_empty(shape: &Shape) -> bool {
     match shape {
-        Shape::Bool | Shape::Duration { .. } | Shape::Words(_) | Shape::Vocabulary(..) => true,
+        Shape::Bool
+        | Shape::Octal { .. }
+        | Shape::Duration { .. }
+        | Shape::Words(_)
+        | Shape::Vocabulary(..) => true,
         // Any text is one of these anyway, or none may be empty.
         Shape::Text
         | Shape::Texts
         | Shape::Name
         | Shape::Command
+        | Shape::Limit
         | Shape::Integer { .. }
         | Shape::Pairs
         | Shape::Object(_)
@@ -118,6 +123,8 @@ fn alternatives(shape: &Shape) -> Vec<Value> {
             json!({ "type": "integer", "minimum": min, "maximum": max }),
             json!({ "type": "string", "pattern": digits(*min, *max) }),
         ],
+        Shape::Octal { max } => octal(*max),
+        Shape::Limit => limit(),
         Shape::Duration { min } => duration(*min),
         Shape::Words(words) => {
             let words = words();
@@ -178,8 +185,45 @@ fn duration(min: u64) -> Vec<Value> {
     vec![text, seconds]
 }
 
-/// A pattern of the integers from `min`, which is not negative, to `max`.
+/// An octal number: of the digits of a number it can only be said how many they
+/// are.
+fn octal(max: u32) -> Vec<Value> {
+    let digits = format!("{max:o}");
+    let text = format!("^(0o)?0*[0-7]{{1,{}}}$", digits.len());
+    let most: u32 = digits.parse().unwrap_or(max);
+    vec![
+        json!({ "type": "string", "pattern": text }),
+        json!({ "type": "integer", "minimum": 0, "maximum": most }),
+    ]
+}
+
+/// A resource limit: one bound, or the soft and the hard one.
+fn limit() -> Vec<Value> {
+    let mut bounds = alternatives(&Shape::Integer {
+        min: 0,
+        max: i64::MAX,
+    });
+    bounds.extend(alternatives(&Shape::Words(super::limits::words)));
+    let both = json!({
+        "type": "array",
+        "items": { "anyOf": bounds },
+        "minItems": 2,
+        "maxItems": 2,
+    });
+    bounds.push(both);
+    bounds
+}
+
+/// A pattern of the integers from `min` to `max`.
 fn digits(min: i64, max: i64) -> String {
+    if min < 0 {
+        let below = digits(0, min.saturating_neg());
+        let below = below
+            .trim_start_matches(r"^(\+?")
+            .trim_end_matches("|-?0+)$");
+        let above = digits(0, max);
+        return format!("{}|-{below})$", above.trim_end_matches(")$"));
+    }
     let mut ranges: Vec<String> = Vec::new();
     let largest = max.to_string();
     if largest.len() > 1 {

@@ -48,6 +48,13 @@ pub enum Shape {
         /// The greatest.
         max: i64,
     },
+    /// An octal number from 0 to `max`, as a string or as the digits of a number.
+    Octal {
+        /// The greatest.
+        max: u32,
+    },
+    /// A resource limit.
+    Limit,
     /// A duration of at least so many milliseconds.
     Duration {
         /// The shortest, in milliseconds.
@@ -77,6 +84,8 @@ impl fmt::Display for Shape {
             Self::Bool => f.write_str("bool"),
             Self::Integer { min, max: i64::MAX } => write!(f, "integer ≥ {min}"),
             Self::Integer { min, max } => write!(f, "integer, {min} to {max}"),
+            Self::Octal { max } => write!(f, "octal number, 0 to {max:o}"),
+            Self::Limit => f.write_str("integer ≥ 0, `unlimited` or `[soft, hard]`"),
             Self::Duration { min: 0 } => f.write_str("duration"),
             Self::Duration { min } => {
                 let min = std::time::Duration::from_millis(*min);
@@ -165,6 +174,8 @@ impl Shape {
             | Self::Command
             | Self::Bool
             | Self::Integer { .. }
+            | Self::Octal { .. }
+            | Self::Limit
             | Self::Duration { .. }
             | Self::Words(_)
             | Self::Vocabulary(..)

@@ -6,21 +6,23 @@
 //! loop's alone ([`children`]).
 
 pub mod children;
+mod command;
 pub mod descriptors;
+mod dumpable;
+mod launch;
 pub mod output;
 mod program;
+mod steps;
 
 use std::fs::File;
 use std::io;
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::os::fd::OwnedFd;
 use std::thread;
 
 use crossbeam_channel::{Sender, bounded};
 
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
-use crate::search_path;
 use output::{Place, Pump};
 
 /// What a worker needs: the frames of `std`'s process spawning.
@@ -84,48 +86,23 @@ fn work(spawn: Spawn, report: Report, pump: &Pump, source: Source) {
 /// Starts the process: leader of a group of its own, nothing on its stdin, no
 /// descriptor of ours, no signal blocked (SPEC §5).
 fn execute(spawn: &Spawn, pump: &Pump, source: Source) -> Result<(Pid, Option<Place>), StartError> {
-    let name = spawn
-        .command
-        .argv
-        .first()
-        .map(String::as_str)
-        .unwrap_or_default();
+    let name = spawn.command.name();
     let refused = |cause| StartError::new(&format!("cannot execute {name:?}"), &cause);
     let unread = |cause| StartError::new(&format!("cannot read the output of {name:?}"), &cause);
-    let path = spawn.environment.get("PATH");
-    let program = search_path::find(name, path.as_deref()).map_err(refused)?;
-    let mut command = Command::new(&program);
-    command
-        .arg0(name)
-        .args(spawn.command.argv.iter().skip(1))
-        .env_clear()
-        .envs(spawn.environment.iter())
-        .envs(
-            spawn
-                .pids
-                .iter()
-                .map(|(variable, pid)| (&**variable, pid.to_string())),
-        )
-        .stdin(nothing().map_err(refused)?)
-        .process_group(0);
-    let mut output = None;
-    if !spawn.command.raw {
-        // One pipe for both, so that the order of what the child wrote is kept.
-        let (reader, writer) = io::pipe().map_err(refused)?;
-        command
-            .stdout(writer.try_clone().map_err(refused)?)
-            .stderr(writer);
-        output = Some(pump.reserve(reader, source).map_err(unread)?);
+    let stdin = nothing().map_err(refused)?;
+    if spawn.command.raw {
+        return Ok((command::start(spawn, stdin, None)?, None));
     }
-    let child = command
-        .spawn()
-        .map_err(|cause| program::explain(name, &program, &cause))?;
-    Ok((child.id().cast_signed(), output))
+    // One pipe for both, so that the order of what the child wrote is kept.
+    let (reader, writer) = io::pipe().map_err(refused)?;
+    let output = pump.reserve(reader, source).map_err(unread)?;
+    let pid = command::start(spawn, stdin, Some(writer))?;
+    Ok((pid, Some(output)))
 }
 
 /// An input that is at its end; a pipe without a writer where there is no
 /// `/dev/null`.
-fn nothing() -> io::Result<Stdio> {
+fn nothing() -> io::Result<OwnedFd> {
     match File::open("/dev/null") {
         Ok(null) => Ok(null.into()),
         Err(_) => io::pipe().map(|(reader, _closed)| reader.into()),

@@ -9,8 +9,8 @@ use std::sync::Arc;
 
 use crate::config::url::Place;
 use crate::config::{
-    CheckSpec, ConsulSpec, ExecSpec, HealthSpec, InitSpec, JobSpec, LoggingSpec, ProbeSpec,
-    ServiceSpec, TelemetrySpec, WatchSpec,
+    CheckSpec, ConsulSpec, ContextSpec, ExecSpec, HealthSpec, InitSpec, JobSpec, LoggingSpec,
+    ProbeSpec, ServiceSpec, TelemetrySpec, WatchSpec,
 };
 
 /// The keys that were found to differ.
@@ -69,9 +69,44 @@ fn of_execs(before: Option<&Arc<ExecSpec>>, now: Option<&Arc<ExecSpec>>, keys: &
         keys.note("exec", before.is_some() != now.is_some());
         return;
     };
-    let ExecSpec { argv, raw } = &**before;
+    let ExecSpec { argv, raw, context } = &**before;
     keys.note("exec", *argv != now.argv);
     keys.note("logging", *raw != now.raw);
+    of_contexts(context.as_ref(), now.context.as_ref(), keys);
+}
+
+/// The keys of a context. What a user's account or an environment file says now
+/// is told by the key that names it; values are never told.
+fn of_contexts(before: Option<&Arc<ContextSpec>>, now: Option<&Arc<ContextSpec>>, keys: &mut Keys) {
+    let nothing = Arc::default();
+    let (before, now) = (before.unwrap_or(&nothing), now.unwrap_or(&nothing));
+    let ContextSpec {
+        user,
+        groups,
+        cwd,
+        umask,
+        nice,
+        oom_score_adj,
+        limits,
+        no_new_privileges,
+        login,
+        common,
+        files,
+        own,
+    } = &**before;
+    keys.note("user", *user != now.user || *login != now.login);
+    keys.note("groups", *groups != now.groups);
+    keys.note("cwd", *cwd != now.cwd);
+    keys.note("umask", *umask != now.umask);
+    keys.note("env", *common != now.common || *own != now.own);
+    keys.note("envFile", *files != now.files);
+    keys.note("nice", *nice != now.nice);
+    keys.note("oomScoreAdj", *oom_score_adj != now.oom_score_adj);
+    keys.note("limits", *limits != now.limits);
+    keys.note(
+        "noNewPrivileges",
+        *no_new_privileges != now.no_new_privileges,
+    );
 }
 
 fn of_health(before: Option<&HealthSpec>, now: Option<&HealthSpec>, keys: &mut Keys) {
@@ -88,11 +123,7 @@ fn of_health(before: Option<&HealthSpec>, now: Option<&HealthSpec>, keys: &mut K
         start_period,
         restart_after,
     } = before;
-    if *check != now.check {
-        for check in [check, &now.check].into_iter().flatten() {
-            keys.note(key_of_check(check), true);
-        }
-    }
+    of_checks(check.as_ref(), now.check.as_ref(), keys);
     keys.note("health.interval", *interval != now.interval);
     keys.note("health.timeout", *timeout != now.timeout);
     keys.note("health.healthyAfter", *healthy_after != now.healthy_after);
@@ -102,6 +133,19 @@ fn of_health(before: Option<&HealthSpec>, now: Option<&HealthSpec>, keys: &mut K
     );
     keys.note("health.startPeriod", *start_period != now.start_period);
     keys.note("health.restartAfter", *restart_after != now.restart_after);
+}
+
+/// The keys of a check; the context of its command is the job's.
+fn of_checks(before: Option<&CheckSpec>, now: Option<&CheckSpec>, keys: &mut Keys) {
+    if let (Some(CheckSpec::Exec(before)), Some(CheckSpec::Exec(now))) = (before, now) {
+        let ExecSpec { argv, raw, context } = &**before;
+        keys.note("health.exec", *argv != now.argv || *raw != now.raw);
+        of_contexts(context.as_ref(), now.context.as_ref(), keys);
+    } else if before != now {
+        for check in [before, now].into_iter().flatten() {
+            keys.note(key_of_check(check), true);
+        }
+    }
 }
 
 /// The key that a check is written with.

@@ -17,7 +17,12 @@ fn job(text: &str) -> (Option<JobSpec>, Findings) {
         "here",
         vec![("eth0".to_owned(), IpAddr::from([10, 0, 0, 1]))],
     );
-    let spec = raw.unwrap().into_spec(&host, &at, &mut findings);
+    let around = Surroundings {
+        users: &host.users,
+        directory: std::path::Path::new(""),
+        common: Arc::default(),
+    };
+    let spec = raw.unwrap().into_spec(&host, &around, &at, &mut findings);
     (spec, findings)
 }
 

@@ -121,3 +121,43 @@ fn an_address_of_another_machine_is_a_warning() {
         "{report}"
     );
 }
+
+#[test]
+fn a_program_is_looked_for_where_its_job_runs() {
+    let job = |settings: &str| {
+        format!(
+            "{{ control: {{ socket: 'DIR/run/s' }}, jobs: [{{ name: 'a', {settings} }}],
+               env: {{ PATH: '/nowhere' }} }}"
+        )
+    };
+    for (settings, expected) in [
+        ("exec: './program', cwd: 'DIR'", "no errors, no warnings\n"),
+        (
+            "exec: 'program', env: { PATH: 'DIR' }",
+            "no errors, no warnings\n",
+        ),
+        (
+            "exec: 'program'",
+            "warning: 1:55: job[a].exec: cannot execute \"program\" here: not found in PATH\n\
+             no errors, 1 warning\n",
+        ),
+        (
+            "exec: 'DIR/program', cwd: 'DIR/no'",
+            "warning: 1:76: job[a].cwd: cannot enter \"DIR/no\" here: there is no such file\n\
+             no errors, 1 warning\n",
+        ),
+        (
+            "exec: 'DIR/program', cwd: 'DIR/data'",
+            "warning: 1:76: job[a].cwd: cannot enter \"DIR/data\" here: it is no directory\n\
+             no errors, 1 warning\n",
+        ),
+    ] {
+        let told = report(&job(settings));
+        let without_places = |text: &str| text.replace(|c: char| c.is_ascii_digit(), "");
+        assert_eq!(
+            without_places(&told),
+            without_places(expected),
+            "{settings}"
+        );
+    }
+}

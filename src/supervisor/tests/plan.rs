@@ -149,6 +149,7 @@ fn a_plan_names_every_setting_that_changes() {
     now.jobs[1].exec = Some(Arc::new(crate::config::ExecSpec {
         argv: vec!["hook".to_owned()],
         raw: true,
+        context: None,
     }));
     now.watches = vec![watch("same", 1), watch("new", 1), watch("changed", 2)];
     now.consul = consul("c:2");

@@ -33,6 +33,7 @@ pub(super) fn exec(name: &str) -> Arc<ExecSpec> {
     Arc::new(ExecSpec {
         argv: vec![name.into()],
         raw: false,
+        context: None,
     })
 }
 

@@ -1,0 +1,309 @@
+//! Starts a process with a context: with settings that posix_spawn(3) has no
+//! words for.
+//!
+//! As that function does, it makes a child that shares this process's memory and
+//! holds its own thread until the child executes the program or ends (vfork(2)),
+//! so that the cost does not grow with the supervisor. Everything is prepared
+//! before; the child makes system calls and nothing else: it takes no lock,
+//! allocates nothing, cannot panic, and runs with all signals blocked until none
+//! has a handler. So no second program is executed that would have to be found
+//! in a bare root, and a setting that fails is known before the start is reported.
+
+use std::ffi::{CString, OsStr};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::ptr;
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+
+use super::dumpable::Window;
+use super::program;
+use super::steps::{self, Step, done, last_error};
+use crate::config::ContextSpec;
+use crate::environment::Environment;
+use crate::message::{Pid, StartError};
+use crate::search_path;
+
+/// The child's stack: a few frames, of which a debug build makes large ones.
+const STACK: usize = 32 * 1024;
+
+/// What is aligned on a stack by every calling convention.
+const ALIGNMENT: usize = 16;
+
+/// Signals and the bytes of a set of them, as the kernel counts.
+const SIGNALS: libc::c_int = 64;
+const SET_SIZE: usize = 8;
+
+/// As much as the kernel's `struct sigaction` is on any machine; all zeros is
+/// the default action.
+static DEFAULT_ACTION: [u64; 8] = [0; 8];
+
+/// Where a child failed that did not fail at a step.
+const NOWHERE: usize = usize::MAX;
+const AT_STREAMS: usize = usize::MAX - 1;
+const AT_SEARCH: usize = usize::MAX - 2;
+
+/// A process that is ready to be started.
+pub(super) struct Launch<'f> {
+    name: &'f str,
+    stdin: BorrowedFd<'f>,
+    /// Stdout and stderr, if they are not the supervisor's.
+    output: Option<BorrowedFd<'f>>,
+    cwd: Option<&'f Path>,
+    steps: Vec<Step>,
+    /// The files that may be the program.
+    programs: Vec<CString>,
+    /// Whether the first good one of them is.
+    is_search: bool,
+    arguments: Strings,
+    environment: Strings,
+    /// Where the child failed: a step, a program after them, or one of the above.
+    failed_at: AtomicUsize,
+    /// The kernel's number of why.
+    error: AtomicI32,
+}
+
+/// C strings, and the list of them that execve(2) takes.
+struct Strings {
+    list: Vec<*const libc::c_char>,
+    _owned: Vec<CString>,
+}
+
+impl Strings {
+    fn new(owned: Vec<CString>) -> Self {
+        let pointers = owned.iter().map(|string| string.as_ptr());
+        let list = pointers.chain([ptr::null()]).collect();
+        Self {
+            list,
+            _owned: owned,
+        }
+    }
+}
+
+/// What a process is started with besides its context.
+pub(super) struct Streams<'f> {
+    pub(super) stdin: BorrowedFd<'f>,
+    pub(super) output: Option<BorrowedFd<'f>>,
+}
+
+impl<'f> Launch<'f> {
+    /// Prepares to start a command; the program is looked for along the `PATH` of
+    /// `environment`.
+    pub(super) fn new(
+        argv: &'f [String],
+        context: &'f ContextSpec,
+        environment: &Environment,
+        streams: &Streams<'f>,
+    ) -> io::Result<Self> {
+        let name = argv.first().map(String::as_str).unwrap_or_default();
+        let is_search = !name.contains('/');
+        let path = environment.get("PATH");
+        let programs: Vec<PathBuf> = match is_search {
+            true => search_path::along(name, path.as_deref()).collect(),
+            false => vec![name.into()],
+        };
+        let c_string = |path: &PathBuf| CString::new(path.as_os_str().as_bytes());
+        let programs = programs.iter().map(c_string).collect::<Result<_, _>>()?;
+        let arguments = argv.iter().map(|word| CString::new(word.as_str()));
+        let variables = environment
+            .iter()
+            .map(|(name, value)| CString::new([name, value].join(OsStr::new("=")).as_bytes()));
+        Ok(Self {
+            name,
+            stdin: streams.stdin,
+            output: streams.output,
+            cwd: context.cwd.as_deref(),
+            steps: steps::of(context)?,
+            programs,
+            is_search,
+            arguments: Strings::new(arguments.collect::<Result<_, _>>()?),
+            environment: Strings::new(variables.collect::<Result<_, _>>()?),
+            failed_at: AtomicUsize::new(NOWHERE),
+            error: AtomicI32::new(0),
+        })
+    }
+
+    /// Starts the process: leader of a group of its own, with these streams and
+    /// no other descriptor of ours, no signal blocked or ignored (SPEC §5).
+    ///
+    /// A child that fails is left for the main loop to reap.
+    pub(super) fn start(self) -> Result<Pid, StartError> {
+        let changes_user = |step: &Step| matches!(step, Step::User(_));
+        let window = self.steps.iter().any(changes_user).then(Window::open);
+        let pid = self.clone_child().map_err(|cause| self.refused(&cause))?;
+        drop(window);
+        match self.failed_at.load(Ordering::Acquire) {
+            NOWHERE => Ok(pid),
+            place => Err(self.explain(place, self.error.load(Ordering::Acquire))),
+        }
+    }
+
+    /// Returns when the child has executed the program, or has failed.
+    fn clone_child(&self) -> io::Result<Pid> {
+        let mut stack: Vec<MaybeUninit<u8>> = Vec::with_capacity(STACK);
+        let end = stack.as_mut_ptr().wrapping_add(STACK);
+        let top = end.map_addr(|address| address - address % ALIGNMENT);
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+        let argument = ptr::from_ref(self).cast_mut().cast();
+        let mask = set_mask(u64::MAX);
+        // SAFETY: the stack and the argument outlive the child's use of them, as
+        // this thread waits for that; the child only makes system calls.
+        let pid = unsafe { libc::clone(child, top.cast(), flags, argument) };
+        let result = match pid {
+            -1 => Err(io::Error::last_os_error()),
+            pid => Ok(pid),
+        };
+        set_mask(mask);
+        result
+    }
+
+    /// What the child does. Returns only if it fails: where, and the kernel's
+    /// number of why.
+    fn become_program(&self) -> (usize, i32) {
+        reset_signals();
+        if let Err(error) = self.take_streams() {
+            return (AT_STREAMS, error);
+        }
+        for (place, step) in self.steps.iter().enumerate() {
+            if let Err(error) = step.take() {
+                return (place, error);
+            }
+        }
+        set_mask(0);
+        self.execute()
+    }
+
+    fn take_streams(&self) -> Result<(), i32> {
+        // SAFETY: setpgid takes integers alone.
+        done(unsafe { libc::setpgid(0, 0) } == 0)?;
+        stand_in(self.stdin, libc::STDIN_FILENO)?;
+        if let Some(output) = self.output {
+            stand_in(output, libc::STDOUT_FILENO)?;
+            stand_in(output, libc::STDERR_FILENO)?;
+        }
+        Ok(())
+    }
+
+    /// As [`search_path::find`], but seen as who the process is now.
+    fn execute(&self) -> (usize, i32) {
+        let mut refusal = 0;
+        for (index, program) in self.programs.iter().enumerate() {
+            let path = program.as_ptr();
+            if self.is_search {
+                match may_execute(path) {
+                    Ok(true) => {}
+                    Ok(false) => continue,
+                    Err(error) => {
+                        refusal = error;
+                        continue;
+                    }
+                }
+            }
+            let arguments = self.arguments.list.as_ptr();
+            // SAFETY: the path is a C string, and both lists are of such and end
+            // with null.
+            unsafe { libc::execve(path, arguments, self.environment.list.as_ptr()) };
+            return (self.steps.len().wrapping_add(index), last_error());
+        }
+        (AT_SEARCH, refusal)
+    }
+
+    fn refused(&self, cause: &io::Error) -> StartError {
+        StartError::new(&format!("cannot execute {:?}", self.name), cause)
+    }
+
+    /// What it means that the child failed there.
+    fn explain(&self, place: usize, error: i32) -> StartError {
+        let cause = io::Error::from_raw_os_error(error);
+        match place {
+            AT_SEARCH if error == 0 => self.refused(&search_path::not_found()),
+            AT_SEARCH | AT_STREAMS => self.refused(&cause),
+            place => match self.steps.get(place) {
+                Some(step) => step.explain(error),
+                None => {
+                    let index = place.saturating_sub(self.steps.len());
+                    let path = self.programs.get(index);
+                    let path = path.map(|path| OsStr::from_bytes(path.to_bytes()));
+                    let path = Path::new(path.unwrap_or_default());
+                    let path = self.cwd.unwrap_or(Path::new("")).join(path);
+                    program::explain(self.name, &path, &cause)
+                }
+            },
+        }
+    }
+}
+
+/// The child's whole life until it is the program.
+extern "C" fn child(launch: *mut libc::c_void) -> libc::c_int {
+    let launch: *const Launch<'_> = launch.cast_const().cast();
+    // SAFETY: whoever made this child waits, and has given it a launch.
+    if let Some(launch) = unsafe { launch.as_ref() } {
+        let (place, error) = launch.become_program();
+        launch.error.store(error, Ordering::Release);
+        launch.failed_at.store(place, Ordering::Release);
+    }
+    // SAFETY: ends the child alone, without touching the memory that it shares.
+    unsafe { libc::_exit(127) }
+}
+
+/// Makes `stream` the same file as `fd`, and open in the program.
+fn stand_in(fd: BorrowedFd<'_>, stream: libc::c_int) -> Result<(), i32> {
+    let fd = fd.as_raw_fd();
+    if fd == stream {
+        // SAFETY: F_SETFD takes an integer.
+        return done(unsafe { libc::fcntl(fd, libc::F_SETFD, 0) } == 0);
+    }
+    // SAFETY: dup2 takes integers alone.
+    done(unsafe { libc::dup2(fd, stream) } >= 0)
+}
+
+/// Gives every signal its default action. The library's own function takes a lock
+/// for some of them.
+fn reset_signals() {
+    for signal in 1..=SIGNALS {
+        let unread = ptr::null_mut::<u64>();
+        let action = DEFAULT_ACTION.as_ptr();
+        // SAFETY: the action is valid and at least as long as the kernel reads. It
+        // refuses those that have no other one.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action, unread, SET_SIZE) };
+    }
+}
+
+/// Blocks these signals in this thread and no others, and returns those that were
+/// blocked: all of them, also the library's own.
+fn set_mask(mask: u64) -> u64 {
+    let mut before = 0_u64;
+    let (set, old) = (&raw const mask, &raw mut before);
+    // SAFETY: both sets are as long as is said.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            set,
+            old,
+            SET_SIZE,
+        )
+    };
+    before
+}
+
+/// Whether there is a file that this process may execute.
+///
+/// # Errors
+/// There is one that it may not.
+fn may_execute(path: *const libc::c_char) -> Result<bool, i32> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: path is a C string, and there is room for the status.
+    if unsafe { libc::stat(path, status.as_mut_ptr()) } != 0 {
+        return Ok(false);
+    }
+    // SAFETY: stat has filled it in.
+    let mode = unsafe { status.assume_init() }.st_mode;
+    if mode & libc::S_IFMT != libc::S_IFREG {
+        return Ok(false);
+    }
+    // SAFETY: path is a C string.
+    done(unsafe { libc::access(path, libc::X_OK) } == 0).map(|()| true)
+}
