@@ -45,12 +45,15 @@ pub enum Code {
     Shutdown,
     /// A signal that jobs can wait for arrived.
     Signal,
+    /// The process of a run is there. It is shown to operators, and no job can
+    /// wait for it.
+    Started,
 }
 
 impl Code {
     /// Every code with its name in metrics and debug logs, and its name in the
     /// configuration if a `when` may wait for it.
-    const NAMES: [(Self, &'static str, Option<&'static str>); 16] = [
+    const NAMES: [(Self, &'static str, Option<&'static str>); 17] = [
         (Self::ExitSuccess, "ExitSuccess", Some("exitSuccess")),
         (Self::ExitFailed, "ExitFailed", Some("exitFailed")),
         (Self::Stopping, "Stopping", Some("stopping")),
@@ -75,6 +78,7 @@ impl Code {
         (Self::Startup, "Startup", Some("startup")),
         (Self::Shutdown, "Shutdown", Some("shutdown")),
         (Self::Signal, "Signal", None),
+        (Self::Started, "Started", None),
     ];
 
     /// The name in metrics and debug logs, e.g. `StatusHealthy`.
@@ -83,6 +87,29 @@ impl Code {
             .iter()
             .find(|(code, ..)| *code == self)
             .map_or("", |(_, name, _)| name)
+    }
+
+    /// The name in the stream of events: that of the configuration, if there is
+    /// one.
+    pub fn stream_name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Quit => "quit",
+            Self::Metric => "metric",
+            Self::Signal => "signal",
+            Self::Started => "started",
+            _ => Self::NAMES
+                .iter()
+                .find(|(code, ..)| *code == self)
+                .and_then(|(_, _, config)| *config)
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The code whose number this is, as `code as u8` gives it.
+    pub fn from_number(number: u8) -> Option<Self> {
+        let mut codes = Self::NAMES.iter().map(|(code, ..)| *code);
+        codes.find(|code| *code as u8 == number)
     }
 
     /// The code that a `when` names so, e.g. `exitSuccess`.
@@ -167,6 +194,19 @@ mod tests {
             Code::from_config("healthy").map(Code::metric_name),
             Some("StatusHealthy")
         );
+    }
+
+    #[test]
+    fn every_code_has_a_number_and_a_name_in_the_stream() {
+        let mut names = Vec::new();
+        for (code, metric, config) in Code::NAMES {
+            assert_eq!(Code::from_number(code as u8), Some(code));
+            let name = code.stream_name();
+            assert!(config.is_none_or(|config| config == name), "{metric}");
+            assert!(!name.is_empty() && !names.contains(&name), "{metric}");
+            names.push(name);
+        }
+        assert_eq!(Code::from_number(200), None);
     }
 
     #[test]

@@ -30,7 +30,8 @@
 //! # What always holds
 //!
 //! - **The loop never waits.** It opens no file, sends into no channel that can be
-//!   full, and takes no lock but that of the log's queue, which is held for a copy.
+//!   full, and takes no lock but those of the log's queue and of the feeds that
+//!   streams read ([`feed`]), which are held for a copy.
 //! - **One inbox, one order.** Every fact arrives as one [`message::Message`]; every
 //!   job sees every event in the same order; the same messages give the same run.
 //! - **Only the loop reaps and only the loop kills.** A child's pid stays reserved
@@ -73,8 +74,10 @@ pub mod control;
 pub mod discovery;
 pub mod environment;
 pub mod event;
+mod feed;
 pub mod http;
 pub mod init;
+pub mod journal;
 pub mod logging;
 mod main_loop;
 pub mod message;
@@ -82,6 +85,7 @@ pub mod name_lookup;
 pub mod preparation;
 pub mod probe;
 pub mod process;
+mod ring;
 pub mod search_path;
 pub mod signals;
 pub mod subcommand;
@@ -91,6 +95,7 @@ pub mod telemetry;
 pub mod tls;
 pub mod unix_socket;
 pub mod version;
+pub mod waker;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

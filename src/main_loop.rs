@@ -213,6 +213,7 @@ impl MainLoop {
                         log::error!("cannot send signal {signal} to process group {pid}: {error}");
                     }
                 }
+                Action::Publish(event) => self.common.journal.publish(&event),
                 Action::Log(level, label, text) => {
                     self.log.entry(level, label.as_ref(), None, &text);
                 }
@@ -332,8 +333,11 @@ impl MainLoop {
         }
     }
 
-    /// Lets the servers give their last answers.
+    /// Tells those who follow events or the log that nothing will follow, and lets
+    /// the servers give their last answers.
     pub(crate) fn close(&mut self, deadline: Instant) {
+        self.common.journal.close();
+        self.log.buffer().close();
         if let Some(control) = self.control.take() {
             control.stop(deadline);
         }

@@ -3,7 +3,7 @@
 //! A [`Message`] is a fact, in the past tense; a worker sends it and the
 //! supervisor decides what it means. An [`Action`] is a wish of the
 //! supervisor's, in the imperative; the main loop carries it out. Neither is an
-//! [`Event`](crate::event::Event): those are the documented vocabulary.
+//! [`Event`]: those are the documented vocabulary.
 
 use std::fmt;
 use std::io;
@@ -17,6 +17,7 @@ use crate::config::{
 };
 use crate::control::api::{Reply, Request};
 use crate::environment::Environment;
+use crate::event::Event;
 use crate::telemetry::question::{Answer, AnswerTo, Question};
 
 /// One run of a job, or one health check of it.
@@ -256,6 +257,8 @@ pub enum Action {
     Probe(Probe),
     /// Send a signal to the process group that this pid leads.
     SignalGroup(Pid, i32),
+    /// Show an event to whoever follows them.
+    Publish(Event),
     /// Log an entry.
     Log(log::Level, Option<Label>, String),
     /// Open the log file again.

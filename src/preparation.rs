@@ -15,8 +15,10 @@ use crossbeam_channel::Sender;
 use crate::config::logging::LogOutput;
 use crate::config::{self, Config, ConsulSpec, Errors, Host, TelemetrySpec};
 use crate::control::server::{self, Control};
+use crate::control::streams::Sources;
 use crate::discovery::Discovery;
 use crate::environment::Environment;
+use crate::journal::Journal;
 use crate::logging::{self, Log, OpenError};
 use crate::message::Message;
 use crate::telemetry::metrics::{ConsulRequests, Requests};
@@ -72,6 +74,8 @@ pub struct Common {
     pub requests: Requests,
     /// Where requests to Consul are counted.
     pub consul_requests: ConsulRequests,
+    /// What those read who follow events.
+    pub journal: Journal,
 }
 
 /// Why a configuration cannot be run.
@@ -143,7 +147,7 @@ pub fn open(
     let control = if stays {
         None
     } else {
-        Some(listen(socket, common).map_err(Error::Control)?)
+        Some(listen(socket, common, log).map_err(Error::Control)?)
     };
     let wanted = config.telemetry.as_ref().map(address);
     let telemetry = if wanted == current.telemetry {
@@ -177,15 +181,22 @@ pub fn address(telemetry: &TelemetrySpec) -> SocketAddr {
     SocketAddr::new(telemetry.address, telemetry.port)
 }
 
-fn listen(socket: &Path, common: &Common) -> Result<Control, server::StartError> {
+fn listen(socket: &Path, common: &Common, log: &Log) -> Result<Control, server::StartError> {
     let Common {
-        inbox, requests, ..
+        inbox,
+        requests,
+        journal,
+        ..
     } = common.clone();
     let deliver = move |message| {
         // Once the loop has ended, the asker finds out by the missing answer.
         let _gone = inbox.send(message);
     };
-    Control::start(socket, deliver, move |path, status| {
+    let sources = Sources {
+        journal,
+        log: log.buffer().clone(),
+    };
+    Control::start(socket, sources, deliver, move |path, status| {
         requests.answered(status, path);
     })
 }

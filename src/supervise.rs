@@ -10,6 +10,7 @@ use crossbeam_channel::unbounded;
 use crate::config::{self, InitSpec};
 use crate::environment::Environment;
 use crate::init;
+use crate::journal::Journal;
 use crate::logging::{self, InitError};
 use crate::main_loop::MainLoop;
 use crate::preparation::{self, Common, Current, load, open};
@@ -74,6 +75,7 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
         inbox: sender.clone(),
         requests: Requests::default(),
         consul_requests: ConsulRequests::default(),
+        journal: Journal::default(),
     };
     let current = Current {
         log: Some(config.logging.output.clone()),
@@ -99,6 +101,8 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
     }
 
     let deadline = Instant::now() + FAREWELL;
+    // Those who follow the log get the last words too, unless they take too long.
+    let _said = log.close_sources(Instant::now() + FAREWELL / 2);
     main_loop.close(deadline);
     // What is not written by then is held up by whoever reads the log.
     let _written = log.close(deadline);

@@ -274,7 +274,7 @@ fn streams_have_a_limit_of_their_own_and_end_with_their_client() {
             fixture.get("/stream"),
             (
                 "HTTP/1.1 429 Too Many Requests".to_owned(),
-                "too many streams are open already\n".to_owned()
+                "2 streams are open already; end one of them first\n".to_owned()
             )
         );
         fixture.assert_serves();

@@ -20,6 +20,7 @@ fn the_macros_follow_the_configuration() {
         level,
         format,
         output: LogOutput::File(path.clone()),
+        ..LoggingSpec::default()
     };
     let log = init(&spec(Level::Info, Format::Default)).unwrap();
     let ours = "containerpilot::supervise";

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use super::duration;
 use super::findings::{Findings, Path};
+use super::size;
 use super::suggest;
 use super::table::{Preset, Shape, Table, unknown_key};
 use super::value::Value;
@@ -259,6 +260,44 @@ fn span(
             findings.error(at, format!("{value} is no duration: {why}"));
             None
         }
+    }
+}
+
+/// A size of `MIN` to `MAX` bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Bytes<const MIN: u64, const MAX: u64>(pub(crate) u64);
+
+impl<const MIN: u64, const MAX: u64> Decode for Bytes<MIN, MAX> {
+    const SHAPE: Shape = Shape::Size { min: MIN, max: MAX };
+    const EMPTY_IS_ABSENT: bool = true;
+
+    fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
+        let parsed = match &value {
+            Value::Text(text) => size::parse(text),
+            other => other
+                .as_integer()
+                .and_then(|bytes| u64::try_from(bytes).ok())
+                .ok_or_else(|| "write \"64KiB\", \"10MiB\" or a number of bytes".to_owned()),
+        };
+        match parsed {
+            Ok(bytes) if (MIN..=MAX).contains(&bytes) => return Some(Self(bytes)),
+            Ok(bytes) if bytes < MIN => {
+                let message = format!(
+                    "{value} is less than {}, the least allowed",
+                    size::format(MIN)
+                );
+                findings.error(at, message);
+            }
+            Ok(_) => {
+                let message = format!(
+                    "{value} is more than {}, the most allowed",
+                    size::format(MAX)
+                );
+                findings.error(at, message);
+            }
+            Err(why) => findings.error(at, format!("{value} is no size: {why}")),
+        }
+        None
     }
 }
 

@@ -2,8 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::decode::Word;
+use super::decode::{Bytes, Integer, Word};
+use super::findings::{Findings, Path};
 use super::table::{Preset, object};
+
+/// The most that may be kept in memory.
+const LARGEST_BUFFER: u64 = 16 << 20;
+
+/// The least size of a file that is worth being rotated.
+const SMALLEST_FILE: u64 = 4 << 10;
 
 /// The supervisor's log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +21,20 @@ pub struct LoggingSpec {
     pub format: Format,
     /// Where entries go.
     pub output: LogOutput,
+    /// When a new file is begun, if the output is a file that may not grow for
+    /// ever.
+    pub rotation: Option<Rotation>,
+    /// How many bytes of the last lines are kept in memory; 0 for none.
+    pub buffer: usize,
+}
+
+/// When a log file is moved away, and for how long it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The file does not grow beyond so many bytes.
+    pub max_size: u64,
+    /// How many old files there may be.
+    pub keep: u32,
 }
 
 /// The levels of the configuration, which are logrus's.
@@ -58,6 +79,16 @@ pub enum LogOutput {
     File(PathBuf),
 }
 
+impl Format {
+    /// The format whose number this is, as `format as u8` gives it.
+    pub(crate) fn from_number(number: u8) -> Self {
+        let mut formats = Self::WORDS.iter().map(|(_, format)| *format);
+        formats
+            .find(|format| *format as u8 == number)
+            .unwrap_or_default()
+    }
+}
+
 impl Word for Level {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("DEBUG", Self::Debug),
@@ -87,23 +118,41 @@ object! {
             "How an entry looks: `TIME [job] [pid] message`, logrus's `key=value` pairs, or one JSON object a line.";
         output: String = "output", Preset::Text("stdout"),
             "`stdout`, `stderr`, or the path of a file, which is opened again at SIGUSR1.";
+        max_size: Bytes<SMALLEST_FILE, { u64::MAX }> = "maxSize", Preset::Absent,
+            "A file that would grow beyond this is renamed to `FILE.1`, what was that to `FILE.2` and so on, and a new one begun.";
+        keep: Integer<0, 999> = "keep", Preset::Integer(3),
+            "How many of these old files are kept.";
+        buffer: Bytes<0, LARGEST_BUFFER> = "buffer", Preset::Text("64KiB"),
+            "How much of the end of the log is kept in memory for `-logs`; `0` for nothing.";
     }
 }
 
 impl RawLogging {
     /// The supervisor's log.
-    pub(crate) fn into_spec(self) -> LoggingSpec {
+    pub(crate) fn into_spec(self, at: &Path<'_>, findings: &mut Findings) -> LoggingSpec {
         let output = self.output.unwrap_or_default();
+        let output = if output.eq_ignore_ascii_case("stdout") {
+            LogOutput::Stdout
+        } else if output.eq_ignore_ascii_case("stderr") {
+            LogOutput::Stderr
+        } else {
+            LogOutput::File(output.into())
+        };
+        let keep = self.keep.unwrap_or_default().0;
+        let rotation = self.max_size.map(|Bytes(max_size)| Rotation {
+            max_size,
+            keep: u32::try_from(keep).unwrap_or_default(),
+        });
+        if rotation.is_some() && !matches!(output, LogOutput::File(_)) {
+            let message = "is without effect: only a file is rotated, and the output is none";
+            findings.warn(&at.key("maxSize"), message);
+        }
         LoggingSpec {
             level: self.level.unwrap_or_default(),
             format: self.format.unwrap_or_default(),
-            output: if output.eq_ignore_ascii_case("stdout") {
-                LogOutput::Stdout
-            } else if output.eq_ignore_ascii_case("stderr") {
-                LogOutput::Stderr
-            } else {
-                LogOutput::File(output.into())
-            },
+            output,
+            rotation,
+            buffer: self.buffer.unwrap_or_default().0 as usize,
         }
     }
 }

@@ -39,6 +39,7 @@ mod scan;
 pub mod schema;
 pub mod series_names;
 pub mod service;
+pub mod size;
 mod source;
 mod stop_signal;
 mod suggest;
@@ -332,7 +333,10 @@ impl RawConfig {
         let control = self.control.unwrap_or_default();
         let config = Config {
             consul,
-            logging: self.logging.unwrap_or_default().into_spec(),
+            logging: self
+                .logging
+                .unwrap_or_default()
+                .into_spec(&root.key("logging"), findings),
             stop_timeout: self.stop_timeout.unwrap_or_default().0,
             control: control.into_spec(&root.key("control"), findings),
             init: self

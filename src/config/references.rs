@@ -202,6 +202,7 @@ pub(super) fn emits(job: &JobSpec, code: Code) -> bool {
         | Code::Error
         | Code::Quit
         | Code::Metric
+        | Code::Started
         | Code::Startup
         | Code::Shutdown
         | Code::Signal => false,

@@ -14,6 +14,9 @@ use super::table::{Key, Preset, Shape, Table};
 const DURATION: &str = r"^\+?([0-9]+|(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$";
 const LONGER_THAN_ZERO: &str = r"[1-9]";
 
+/// A number of bytes, or of a unit of them.
+const SIZE: &str = r"^[0-9]+(\.[0-9]*)? *([KkMmGg]([Ii]?[Bb])?|[Bb])?$";
+
 /// The longest duration in seconds.
 const LONGEST: i64 = (i64::MAX as u64 / 1_000_000_000) as i64;
 
@@ -93,6 +96,7 @@ fn is_absent_when_empty(shape: &Shape) -> bool {
         Shape::Bool
         | Shape::Octal { .. }
         | Shape::Duration { .. }
+        | Shape::Size { .. }
         | Shape::Words(_)
         | Shape::Vocabulary(..) => true,
         // Any text is one of these anyway, or none may be empty.
@@ -126,6 +130,11 @@ fn alternatives(shape: &Shape) -> Vec<Value> {
         Shape::Octal { max } => octal(*max),
         Shape::Limit => limit(),
         Shape::Duration { min } => duration(*min),
+        // Of a string it can only be said that it looks like a size.
+        Shape::Size { min, max } => vec![
+            json!({ "type": "string", "pattern": SIZE }),
+            json!({ "type": "integer", "minimum": min, "maximum": max }),
+        ],
         Shape::Words(words) => {
             let words = words();
             let any_case: Vec<String> = words.iter().map(|word| in_any_case(word)).collect();

@@ -8,6 +8,8 @@
 
 use std::fmt;
 
+use super::size;
+
 /// An object of the file.
 #[derive(Debug)]
 pub struct Table {
@@ -60,6 +62,13 @@ pub enum Shape {
         /// The shortest, in milliseconds.
         min: u64,
     },
+    /// A size of at least and at most so many bytes.
+    Size {
+        /// The least.
+        min: u64,
+        /// The greatest.
+        max: u64,
+    },
     /// One of a few words.
     Words(fn() -> Vec<&'static str>),
     /// One of many words, which go by a name of their own in the manual.
@@ -90,6 +99,11 @@ impl fmt::Display for Shape {
             Self::Duration { min } => {
                 let min = std::time::Duration::from_millis(*min);
                 write!(f, "duration ≥ {}", super::duration::format(min))
+            }
+            Self::Size { min: 0, max } => write!(f, "size ≤ {}", size::format(*max)),
+            Self::Size { min, max: u64::MAX } => write!(f, "size ≥ {}", size::format(*min)),
+            Self::Size { min, max } => {
+                write!(f, "size, {} to {}", size::format(*min), size::format(*max))
             }
             Self::Words(words) => {
                 let words: Vec<String> = words().iter().map(|word| format!("`{word}`")).collect();
@@ -177,6 +191,7 @@ impl Shape {
             | Self::Octal { .. }
             | Self::Limit
             | Self::Duration { .. }
+            | Self::Size { .. }
             | Self::Words(_)
             | Self::Vocabulary(..)
             | Self::Texts
@@ -371,6 +386,20 @@ mod tests {
             ),
             (Shape::Duration { min: 0 }, "duration"),
             (Shape::Duration { min: 1 }, "duration ≥ 1ms"),
+            (
+                Shape::Size {
+                    min: 0,
+                    max: 1 << 10,
+                },
+                "size ≤ 1KiB",
+            ),
+            (
+                Shape::Size {
+                    min: 1 << 20,
+                    max: u64::MAX,
+                },
+                "size ≥ 1MiB",
+            ),
             (Shape::Words(words), "`on`, `off`"),
             (Shape::Vocabulary("switch", words), "switch"),
             (

@@ -7,5 +7,6 @@ mod query;
 pub mod server;
 mod socket;
 pub mod status;
+pub mod streams;
 
 pub use socket::Error as SocketError;

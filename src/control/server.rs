@@ -17,6 +17,7 @@ use crossbeam_channel::{RecvTimeoutError, bounded};
 use super::api::{self, Asked, Endpoint, Reply, Request, SERVER_MARGIN};
 use super::socket::{self, SocketFile};
 use super::status;
+use super::streams::{self, Sources};
 use crate::clock::Clock;
 use crate::http::{self, Body, Limits, Listener, Method, Response, Server};
 use crate::message::{Message, ReplyTo};
@@ -62,19 +63,21 @@ pub struct Control {
 impl Control {
     /// Listens on the socket at `path`.
     ///
-    /// `inbox` delivers a message to the supervisor and must not block; `observe`
-    /// is told of every answer, with the endpoint's path or [`OTHER`], and its
-    /// status.
+    /// `sources` is what streams read; `inbox` delivers a message
+    /// to the supervisor and must not block; `observe` is told of every answer,
+    /// with the endpoint's path or [`OTHER`], and its status.
     ///
     /// # Errors
     /// If the socket is taken or cannot be made, or no thread can be started.
     pub fn start(
         path: &Path,
+        sources: Sources,
         inbox: impl Fn(Message) + Send + Sync + 'static,
         observe: impl Fn(&'static str, u16) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
         let (file, listener) = SocketFile::listen(path).map_err(StartError::Socket)?;
         let endpoints = Endpoints {
+            sources,
             inbox: Box::new(inbox),
             observe: Box::new(observe),
             clock: Mutex::new(Clock::now()),
@@ -102,6 +105,7 @@ impl Control {
 
 /// What answers on the control socket.
 struct Endpoints {
+    sources: Sources,
     inbox: Box<dyn Fn(Message) + Send + Sync>,
     observe: Box<dyn Fn(&'static str, u16) + Send + Sync>,
     /// Tells the same moment the same way in every answer.
@@ -113,12 +117,17 @@ impl http::Handler for Endpoints {
         let path = versioned(&request.host, &request.path);
         let (name, response) = match api::endpoint(&path) {
             Some((endpoint, name)) => (endpoint.path, self.call(endpoint, &name, &request)),
-            None => (
-                OTHER,
-                Response::text(404, &format!("no such endpoint: {path:?}")),
-            ),
+            None => match streams::stream(&path) {
+                Some(endpoint) => (endpoint.path, self.stream(endpoint, &request)),
+                None => (
+                    OTHER,
+                    Response::text(404, &format!("no such endpoint: {path:?}")),
+                ),
+            },
         };
-        (self.observe)(name, response.status);
+        if matches!(response.body, Body::Bytes(_)) {
+            (self.observe)(name, response.status);
+        }
         response
     }
 
@@ -127,6 +136,11 @@ impl http::Handler for Endpoints {
         if path.is_empty() {
             (self.observe)(OTHER, status);
         }
+    }
+
+    fn streamed(&self, path: &str, status: u16) {
+        let stream = streams::stream(&versioned(VERSION, path));
+        (self.observe)(stream.map_or(OTHER, |stream| stream.path), status);
     }
 }
 
@@ -138,8 +152,7 @@ impl Endpoints {
         };
         let is_head_of_get = request.method == Method::Head && endpoint.method == "GET";
         if request.method.as_str() != endpoint.method && !is_head_of_get {
-            let message = format!("{} is asked with {allowed}", endpoint.path);
-            return Response::text(405, &message).with_header("Allow", allowed);
+            return wrong_method(endpoint.path, allowed);
         }
         let asked = Asked {
             name,
@@ -159,6 +172,14 @@ impl Endpoints {
         let mut clock = self.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.follow(Clock::now());
         *clock
+    }
+
+    fn stream(&self, endpoint: &streams::Endpoint, request: &http::Request) -> Response {
+        if !matches!(request.method, Method::Get | Method::Head) {
+            return wrong_method(endpoint.path, "GET, HEAD");
+        }
+        let answer = self.sources.answer(endpoint, &request.query);
+        answer.unwrap_or_else(|refusal| respond(refusal, || self.clock()))
     }
 
     /// Asks the supervisor and waits for its reply.
@@ -193,6 +214,11 @@ fn versioned<'a>(host: &str, path: &'a str) -> Cow<'a, str> {
         return Cow::Owned(format!("/{VERSION}{path}"));
     }
     Cow::Borrowed(path)
+}
+
+fn wrong_method(path: &str, allowed: &'static str) -> Response {
+    let message = format!("{path} is asked with {allowed}");
+    Response::text(405, &message).with_header("Allow", allowed)
 }
 
 fn respond(reply: Reply, clock: impl FnOnce() -> Clock) -> Response {
@@ -248,6 +274,7 @@ mod tests {
     fn a_supervisor_that_does_not_answer_in_time_is_503() {
         let (inbox, messages) = unbounded();
         let endpoints = Endpoints {
+            sources: Sources::default(),
             inbox: Box::new(move |message| inbox.send(message).unwrap()),
             observe: Box::new(|_, _| ()),
             clock: Mutex::new(Clock::now()),

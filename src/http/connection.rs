@@ -13,9 +13,10 @@ use tiny_http::{HTTPVersion, Method};
 use super::chunked::Decoder;
 use super::head::{self, Fault, Framing, Head};
 use super::pool::{HURRY, Pool, Visit};
-use super::response::{Body, ChunkWriter, Fate, Framing as AnswerFraming, Response, Source};
+use super::response::{Body, Fate, Framing as AnswerFraming, Response, Source, StreamWriter};
 use super::stream::Stream;
 use super::{Limits, Request};
+use crate::waker::Waker;
 
 /// What is read at once.
 const PIECE: usize = 4 << 10;
@@ -240,28 +241,23 @@ impl<'a> Connection<'a> {
         }
     }
 
-    fn answer(&mut self, response: Response, asked: &Asked) -> io::Result<Fate> {
-        let streaming = match response.body {
-            Body::Stream(_) => match self.visit.streaming() {
-                Some(streaming) => Some(streaming),
-                None => {
-                    return self.answer(
-                        Response::text(429, "too many streams are open already"),
-                        asked,
-                    );
+    fn answer(&mut self, mut response: Response, asked: &Asked) -> io::Result<Fate> {
+        match response.take_body() {
+            Body::Bytes(body) => {
+                self.pool.handler.answered(&asked.path, response.status);
+                self.send(&response, &body, asked)
+            }
+            Body::Stream(source) => match self.visit.streaming() {
+                Ok(streaming) => {
+                    self.pool.handler.streamed(&asked.path, response.status);
+                    self.stream_out(&response, source, asked, streaming.waker())
+                }
+                Err((status, reason)) => {
+                    self.pool.handler.streamed(&asked.path, status);
+                    let body = [reason.as_bytes(), b"\n"].concat();
+                    self.send(&Response::text(status, ""), &body, asked)
                 }
             },
-            Body::Bytes(_) => None,
-        };
-        self.pool.handler.answered(&asked.path, response.status);
-        let mut response = response;
-        match std::mem::replace(&mut response.body, Body::Bytes(Vec::new())) {
-            Body::Bytes(body) => self.send(&response, &body, asked),
-            Body::Stream(source) => {
-                let sent = self.stream_out(&response, source, asked);
-                drop(streaming);
-                sent
-            }
         }
     }
 
@@ -296,7 +292,13 @@ impl<'a> Connection<'a> {
         Ok(fate)
     }
 
-    fn stream_out(&self, response: &Response, source: Source, asked: &Asked) -> io::Result<Fate> {
+    fn stream_out(
+        &self,
+        response: &Response,
+        source: Source,
+        asked: &Asked,
+        waker: &Waker,
+    ) -> io::Result<Fate> {
         let chunked = asked.version >= (1, 1);
         let framing = if chunked {
             AnswerFraming::Chunked
@@ -308,8 +310,8 @@ impl<'a> Connection<'a> {
             .write_all(&head, Instant::now() + self.limits.write_timeout)?;
         if !asked.is_head {
             let stopping = || self.pool.is_stopping();
-            let mut writer =
-                ChunkWriter::new(self.stream, self.limits.write_timeout, chunked, &stopping);
+            let timeout = self.limits.write_timeout;
+            let mut writer = StreamWriter::new(self.stream, timeout, chunked, &stopping, waker);
             source(&mut writer)?;
             writer.finish()?;
         }

@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 pub use tiny_http::Method;
 
 use pool::Pool;
-pub use response::{Body, Response, Source};
+pub use response::{Body, Response, Source, StreamWriter};
 
 /// What a server may be made to spend; [`Limits::default`] suits both the control
 /// plane and telemetry.
@@ -102,6 +102,12 @@ pub trait Handler: Send + Sync + 'static {
     /// Told of every answer before it is sent, also of those that the server
     /// gives by itself, where the path may be unknown and is then empty.
     fn answered(&self, _path: &str, _status: u16) {}
+
+    /// Told instead of every answer that is a stream, with the status that it got:
+    /// there may be no place for it.
+    fn streamed(&self, path: &str, status: u16) {
+        self.answered(path, status);
+    }
 }
 
 /// Where clients come from.

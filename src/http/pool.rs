@@ -11,6 +11,8 @@
 //! client. Where the kernel refuses descriptors or threads, the pool carries on
 //! with what it has. Called by [`Server`](super::Server) and the connection.
 
+mod visit;
+
 use std::fmt;
 use std::io;
 use std::net::Shutdown;
@@ -24,6 +26,9 @@ use log::{error, warn};
 use super::connection::Connection;
 use super::stream::Stream;
 use super::{Handler, Limits, Listener};
+use crate::waker::Waker;
+
+pub(super) use visit::Visit;
 
 /// Enough for parsing, a handler and a panic's message; the rest is on the heap.
 const STACK: usize = 64 << 10;
@@ -96,6 +101,8 @@ struct Entry {
     /// It has had an answer: what it waits for is one more request.
     is_kept: bool,
     evicted: bool,
+    /// Ends the wait of its stream.
+    waker: Option<Waker>,
 }
 
 impl State {
@@ -181,6 +188,9 @@ impl Pool {
             if entry.waits_since.is_some() && (entry.is_kept || !patience) {
                 // What has arrived can still be read; it gets its answer.
                 entry.stream.shut_down(Shutdown::Read);
+            }
+            if let Some(waker) = &entry.waker {
+                waker.wake();
             }
         }
         self.changed.notify_all();
@@ -284,6 +294,7 @@ impl Pool {
             waits_since: Some(arrived),
             is_kept: false,
             evicted: false,
+            waker: None,
         });
         let pool = Arc::clone(self);
         let visit = Visit {
@@ -425,63 +436,5 @@ impl Drop for Worker {
         let mut state = self.0.lock();
         state.threads -= 1;
         self.0.notify(&state);
-    }
-}
-
-/// The place of one connection in the pool, which it leaves when this is dropped.
-pub(super) struct Visit {
-    pub(super) pool: Arc<Pool>,
-    pub(super) stream: Arc<Stream>,
-    pub(super) arrived: Instant,
-    id: u64,
-}
-
-impl Visit {
-    /// From now on the client waits for us. `false` if the connection had to make
-    /// room in this very moment: then nothing may be done for it.
-    pub(super) fn begin(&self) -> bool {
-        match self.pool.lock().entry(self.id) {
-            Some(entry) if !entry.evicted => {
-                entry.waits_since = None;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// From now on we wait for the client.
-    pub(super) fn await_client(&self) {
-        if let Some(entry) = self.pool.lock().entry(self.id) {
-            entry.waits_since = Some(Instant::now());
-            entry.is_kept = true;
-        }
-    }
-
-    /// Takes one of the places for streams, if there is any.
-    pub(super) fn streaming(&self) -> Option<Streaming<'_>> {
-        let mut state = self.pool.lock();
-        if state.streams >= self.pool.limits.streams {
-            return None;
-        }
-        state.streams += 1;
-        Some(Streaming(&self.pool))
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        let mut state = self.pool.lock();
-        // Whoever waits for this is told by the thread, after the descriptor has
-        // been closed.
-        state.visits.retain(|entry| entry.id != self.id);
-    }
-}
-
-/// The place of one stream.
-pub(super) struct Streaming<'a>(&'a Pool);
-
-impl Drop for Streaming<'_> {
-    fn drop(&mut self) {
-        self.0.lock().streams -= 1;
     }
 }

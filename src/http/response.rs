@@ -1,6 +1,6 @@
 //! Answers: what a handler returns, and how its head looks on the wire.
 //!
-//! Pure but for [`ChunkWriter`], which frames a streamed body. Called by the
+//! Pure but for [`StreamWriter`], which frames a streamed body. Called by the
 //! handlers and the connection.
 
 use std::borrow::Cow;
@@ -12,14 +12,15 @@ use std::time::{Duration, Instant};
 use tiny_http::StatusCode;
 
 use super::stream::Stream;
+use crate::waker::Waker;
 
 /// Writes a streamed body; returns when there is nothing more to say, or with the
-/// error of a write when the client is gone.
+/// error of a write or a wait when the client is gone.
 ///
-/// What is written goes out when it is flushed or when there is much of it. A
-/// source that waits for news must flush now and then, even with nothing written:
+/// What is written goes out when it is flushed or waited, or when there is much
+/// of it. A source that has nothing to say for now calls [`StreamWriter::wait`]:
 /// that is how it learns that the client has gone or the server stops.
-pub type Source = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + Send>;
+pub type Source = Box<dyn FnOnce(&mut StreamWriter<'_>) -> io::Result<()> + Send>;
 
 /// The body of an answer.
 pub enum Body {
@@ -86,6 +87,11 @@ impl Response {
         self
     }
 
+    /// The body, which the answer has no more then.
+    pub(super) fn take_body(&mut self) -> Body {
+        mem::replace(&mut self.body, Body::Bytes(Vec::new()))
+    }
+
     /// The head of this answer, up to and including the empty line.
     pub(super) fn head(&self, fate: Fate, framing: Framing) -> Vec<u8> {
         let mut head = Vec::with_capacity(256);
@@ -150,7 +156,7 @@ pub(super) enum Framing {
 }
 
 /// What a source writes to: collects, frames and sends.
-pub(super) struct ChunkWriter<'a> {
+pub struct StreamWriter<'a> {
     stream: &'a Stream,
     /// How long each flush may take.
     timeout: Duration,
@@ -158,10 +164,12 @@ pub(super) struct ChunkWriter<'a> {
     chunked: bool,
     /// Whether the server stops.
     stopping: &'a dyn Fn() -> bool,
+    /// Woken when there is news, or the server stops.
+    waker: &'a Waker,
     pending: Vec<u8>,
 }
 
-impl<'a> ChunkWriter<'a> {
+impl<'a> StreamWriter<'a> {
     /// What is collected before it is sent without being flushed.
     const ENOUGH: usize = 8 << 10;
 
@@ -170,14 +178,42 @@ impl<'a> ChunkWriter<'a> {
         timeout: Duration,
         chunked: bool,
         stopping: &'a dyn Fn() -> bool,
+        waker: &'a Waker,
     ) -> Self {
         Self {
             stream,
             timeout,
             chunked,
             stopping,
+            waker,
             pending: Vec::new(),
         }
+    }
+
+    /// What ends a wait: for whoever has news.
+    pub fn waker(&self) -> &Waker {
+        self.waker
+    }
+
+    /// Whether the server stops: the source should come to its end.
+    pub fn is_stopping(&self) -> bool {
+        (self.stopping)()
+    }
+
+    /// Sends what there is, and waits until the waker is woken, which the server
+    /// does when it stops. Costs nothing meanwhile.
+    ///
+    /// # Errors
+    /// The client has gone, or does not take what is sent in time.
+    pub fn wait(&mut self) -> io::Result<()> {
+        self.send()?;
+        // Silence may be long: it shall not hold memory.
+        self.pending = Vec::new();
+        if self.stream.wait_for(self.waker.fd())? {
+            self.waker.reset();
+            return Ok(());
+        }
+        Err(io::ErrorKind::BrokenPipe.into())
     }
 
     /// Sends what is left and marks the end.
@@ -208,7 +244,7 @@ impl<'a> ChunkWriter<'a> {
     }
 }
 
-impl Write for ChunkWriter<'_> {
+impl Write for StreamWriter<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.pending.extend_from_slice(bytes);
         if self.pending.len() >= Self::ENOUGH {
@@ -218,7 +254,7 @@ impl Write for ChunkWriter<'_> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if (self.stopping)() || self.stream.is_hung_up() {
+        if self.is_stopping() || self.stream.is_hung_up() {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         self.send()

@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -131,18 +131,46 @@ impl Stream {
     /// Whether the client has closed the connection. One that has only ended its
     /// own side may still read.
     pub(super) fn is_hung_up(&self) -> bool {
-        let fd = match self {
-            Self::Unix(stream) => stream.as_raw_fd(),
-            Self::Tcp(stream) => stream.as_raw_fd(),
-        };
-        // POLLHUP and POLLERR come unasked.
-        let mut poll = libc::pollfd {
-            fd,
-            events: 0,
-            revents: 0,
-        };
+        let mut poll = poll_for(self.fd(), 0);
         // SAFETY: one initialised pollfd, and no waiting.
         unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
+    }
+
+    /// Waits until `news` can be read; `false` if the client has closed the
+    /// connection.
+    pub(super) fn wait_for(&self, news: BorrowedFd<'_>) -> io::Result<bool> {
+        loop {
+            let mut polls = [
+                poll_for(self.fd(), 0),
+                poll_for(news.as_raw_fd(), libc::POLLIN),
+            ];
+            // SAFETY: two initialised pollfds, and the count says so.
+            let ready = unsafe { libc::poll(polls.as_mut_ptr(), 2, -1) };
+            let [client, _] = polls;
+            match ready {
+                1.. => return Ok(client.revents == 0),
+                _ => match io::Error::last_os_error() {
+                    error if error.kind() == ErrorKind::Interrupted => {}
+                    error => return Err(error),
+                },
+            }
+        }
+    }
+
+    fn fd(&self) -> RawFd {
+        match self {
+            Self::Unix(stream) => stream.as_raw_fd(),
+            Self::Tcp(stream) => stream.as_raw_fd(),
+        }
+    }
+}
+
+/// For poll(2), where POLLHUP and POLLERR come unasked.
+fn poll_for(fd: RawFd, events: libc::c_short) -> libc::pollfd {
+    libc::pollfd {
+        fd,
+        events,
+        revents: 0,
     }
 }
 

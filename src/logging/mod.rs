@@ -14,9 +14,11 @@
 //! neither a thread nor a buffer.
 
 mod block;
+mod buffer;
 mod escape;
 mod format;
 mod queue;
+mod rotation;
 mod sink;
 mod sources;
 mod time;
@@ -32,6 +34,8 @@ use std::time::Instant;
 use log::LevelFilter;
 
 pub(crate) use block::{Block, find_newline};
+pub use buffer::Buffer;
+pub(crate) use buffer::lines_of;
 pub(crate) use format::{Fields, Frame};
 pub use sink::OpenError;
 use sink::Sink;
@@ -75,6 +79,7 @@ pub struct Log(Arc<Shared>);
 struct Shared {
     queue: Queue,
     sources: Sources,
+    buffer: Buffer,
     /// A [`Format`] and a [`LevelFilter`], as numbers: they are read for every
     /// entry and must not need a lock.
     format: AtomicU8,
@@ -91,7 +96,7 @@ struct Shared {
 /// The destination cannot be opened, the writer cannot be started, or this was
 /// called before.
 pub fn init(spec: &LoggingSpec) -> Result<Log, InitError> {
-    let sink = Sink::open(&spec.output).map_err(InitError::Open)?;
+    let sink = Sink::open(&spec.output, spec.rotation).map_err(InitError::Open)?;
     let log = Log::new(spec).map_err(InitError::Resources)?;
     let (formatting, pipe) = (log.clone(), OwnEntries(log.clone()));
     env_logger::Builder::new()
@@ -115,7 +120,7 @@ pub fn init(spec: &LoggingSpec) -> Result<Log, InitError> {
 /// # Errors
 /// Why it cannot be opened.
 pub fn try_open(output: &LogOutput) -> Result<(), OpenError> {
-    Sink::open(output).map(drop)
+    Sink::open(output, None).map(drop)
 }
 
 /// What env_logger writes to: it hands over one entry at a time.
@@ -124,7 +129,7 @@ struct OwnEntries(Log);
 impl Write for OwnEntries {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         if !line.is_empty() {
-            self.0.0.offer(line);
+            self.0.0.offer(None, line);
         }
         Ok(line.len())
     }
@@ -139,6 +144,7 @@ impl Log {
         let log = Self(Arc::new(Shared {
             queue: Queue::default(),
             sources: Sources::new()?,
+            buffer: Buffer::default(),
             format: AtomicU8::new(0),
             level: AtomicU8::new(0),
             dropped: AtomicU64::new(0),
@@ -153,7 +159,8 @@ impl Log {
     pub fn configure(&self, spec: &LoggingSpec) {
         self.0.set(spec);
         log::set_max_level(self.0.level());
-        self.0.queue.command(Command::Output(spec.output.clone()));
+        let output = spec.output.clone();
+        self.0.queue.command(Command::Output(output, spec.rotation));
     }
 
     /// Opens the log file again (SIGUSR1), so that another program can move it
@@ -166,8 +173,13 @@ impl Log {
     /// Logs one entry of the supervisor's with its fields. Never waits.
     pub fn entry(&self, level: log::Level, label: Option<&Label>, pid: Option<Pid>, message: &str) {
         if let Some(line) = self.0.line(level, label, pid, message) {
-            self.0.offer(line.as_slice());
+            self.0.offer(label, line.as_slice());
         }
+    }
+
+    /// The last lines, for those who follow them.
+    pub fn buffer(&self) -> &Buffer {
+        &self.0.buffer
     }
 
     /// Waits until all that was logged before this call is written, or
@@ -201,8 +213,15 @@ impl Log {
     /// of it is written.
     #[must_use]
     pub fn close(&self, deadline: Instant) -> bool {
-        let complete = self.0.sources.close(deadline);
+        let complete = self.close_sources(deadline);
         self.flush(deadline) && complete
+    }
+
+    /// Takes no more of children's output than is in their pipes by now, and waits
+    /// until that is in the queue and in the buffer. Returns whether it is.
+    #[must_use]
+    pub fn close_sources(&self, deadline: Instant) -> bool {
+        self.0.sources.close(deadline)
     }
 }
 
@@ -221,9 +240,10 @@ impl Source {
         self.0.0.format()
     }
 
-    /// Queues whole lines; waits while the log cannot take more.
-    pub(crate) fn push(&self, lines: &[u8]) {
+    /// Queues whole lines of one child; waits while the log cannot take more.
+    pub(crate) fn push(&self, label: Option<&Label>, lines: &[u8]) {
         self.0.0.queue.push(lines);
+        self.0.0.buffer.push(label, lines);
     }
 
     /// Logs an entry of the supervisor's about the child.
@@ -244,14 +264,11 @@ impl Shared {
         self.format.store(spec.format as u8, Ordering::Relaxed);
         let level = level_filter(spec.level) as usize as u8;
         self.level.store(level, Ordering::Relaxed);
+        self.buffer.set(spec);
     }
 
     fn format(&self) -> Format {
-        let format = self.format.load(Ordering::Relaxed);
-        [Format::Text, Format::Json]
-            .into_iter()
-            .find(|candidate| *candidate as u8 == format)
-            .unwrap_or_default()
+        Format::from_number(self.format.load(Ordering::Relaxed))
     }
 
     fn level(&self) -> LevelFilter {
@@ -280,7 +297,8 @@ impl Shared {
 
     /// Queues an entry of the supervisor's, or counts it as dropped at once: the
     /// writer may be held up for long.
-    fn offer(&self, line: &[u8]) {
+    fn offer(&self, label: Option<&Label>, line: &[u8]) {
+        self.buffer.push(label, line);
         if !self.queue.offer(line) {
             self.count_dropped(1);
         }

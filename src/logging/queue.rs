@@ -8,7 +8,7 @@
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::config::logging::LogOutput;
+use crate::config::logging::{LogOutput, Rotation};
 
 /// Children's output waits while this much is queued. One push may go beyond
 /// it by its own size, so that a woken waiter always finds room enough.
@@ -29,8 +29,8 @@ const LINGER: Duration = Duration::from_secs(1);
 pub(crate) enum Command {
     /// Open the file again.
     Reopen,
-    /// Write there from now on.
-    Output(LogOutput),
+    /// Write there from now on, and rotate it so.
+    Output(LogOutput, Option<Rotation>),
 }
 
 /// What the writer takes out at once, besides the bytes.

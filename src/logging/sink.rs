@@ -9,8 +9,10 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 
-use crate::config::logging::LogOutput;
+use super::rotation::{Begun, begin_anew, first_line, fitting};
+use crate::config::logging::{LogOutput, Rotation};
 
 /// A destination that could not be opened.
 #[derive(Debug)]
@@ -73,17 +75,35 @@ pub(crate) struct Sink {
     torn: bool,
     /// What was lost since the last time that writing worked.
     loss: Option<Loss>,
+    rotation: Option<Rotation>,
+    growth: Growth,
+}
+
+/// How large a file is that is rotated.
+#[derive(Debug, Default)]
+struct Growth {
+    size: u64,
+    /// Not to grow beyond this.
+    limit: u64,
+    /// The file has been moved away, but no other could be begun.
+    is_moved: bool,
+    /// Why that failed, until it is told.
+    trouble: Option<String>,
 }
 
 impl Sink {
     /// Opens `output`.
-    pub(crate) fn open(output: &LogOutput) -> Result<Self, OpenError> {
-        Ok(Self {
+    pub(crate) fn open(output: &LogOutput, rotation: Option<Rotation>) -> Result<Self, OpenError> {
+        let mut sink = Self {
             file: open(output)?,
             output: output.clone(),
             torn: false,
             loss: None,
-        })
+            rotation,
+            growth: Growth::default(),
+        };
+        sink.measure();
+        Ok(sink)
     }
 
     /// Opens the file again, so that a file that was moved away is replaced by
@@ -92,23 +112,117 @@ impl Sink {
     pub(crate) fn reopen(&mut self) -> Result<(), OpenError> {
         if matches!(self.output, LogOutput::File(_)) {
             self.file = open(&self.output)?;
+            self.measure();
         }
         Ok(())
     }
 
-    /// Writes to `output` from now on. On failure the old one stays in use.
-    /// Nothing to do if it is the same.
-    pub(crate) fn redirect(&mut self, output: &LogOutput) -> Result<(), OpenError> {
+    /// Writes to `output` from now on, and rotates it so. On failure the old one
+    /// stays in use as it was.
+    pub(crate) fn redirect(
+        &mut self,
+        output: &LogOutput,
+        rotation: Option<Rotation>,
+    ) -> Result<(), OpenError> {
         if self.output != *output {
             self.file = open(output)?;
             self.output = output.clone();
             self.torn = false;
+            self.growth.is_moved = false;
         }
+        self.rotation = rotation;
+        self.measure();
         Ok(())
+    }
+
+    /// Looks how large the file is. Only regular files are rotated.
+    fn measure(&mut self) {
+        let is_moved = self.growth.is_moved;
+        self.growth = Growth::default();
+        let metadata = self.file.metadata().ok();
+        if let (Some(rotation), Some(metadata)) = (self.rotation, metadata)
+            && metadata.is_file()
+        {
+            self.growth.size = metadata.len();
+            self.growth.limit = rotation.max_size;
+            self.growth.is_moved = is_moved;
+        }
     }
 
     /// Writes whole lines and returns how many of them were lost.
     pub(crate) fn write(&mut self, lines: &[u8]) -> u64 {
+        let (mut lost, mut rest) = (0, lines);
+        while !rest.is_empty() {
+            let length = self.next_piece(rest);
+            let (piece, after) = rest.split_at_checked(length).unwrap_or((rest, b""));
+            lost += self.write_piece(piece);
+            rest = after;
+        }
+        lost
+    }
+
+    /// How much of these lines goes into the file that is open, which may be a new
+    /// one by then.
+    fn next_piece(&mut self, lines: &[u8]) -> usize {
+        let (Some(rotation), 1..) = (self.rotation, self.growth.limit) else {
+            return lines.len();
+        };
+        let first = first_line(lines);
+        for _again in 0..2 {
+            let room = self.growth.limit.saturating_sub(self.growth.size);
+            let fits = fitting(lines, room);
+            // A line that is too long for any file has one of its own.
+            if fits > 0 || self.growth.size == 0 {
+                return fits.max(first);
+            }
+            self.rotate(rotation, first as u64);
+        }
+        first
+    }
+
+    /// Begins a new file because a line of this length is too much for the one
+    /// that is open. If that fails, it may grow as much again before the next try.
+    fn rotate(&mut self, rotation: Rotation, line: u64) {
+        let LogOutput::File(path) = &self.output else {
+            return;
+        };
+        // Somebody may have emptied it.
+        let size = self
+            .file
+            .metadata()
+            .map_or(self.growth.size, |now| now.len());
+        if size + line <= self.growth.limit {
+            self.growth.size = size;
+            return;
+        }
+        let trouble = match begin_anew(path, &self.file, rotation.keep, self.growth.is_moved) {
+            Begun::New(file) => {
+                self.file = file;
+                self.torn = false;
+                self.growth.is_moved = false;
+                self.measure();
+                return;
+            }
+            Begun::OnlyMoved(error) => {
+                self.growth.is_moved = true;
+                error
+            }
+            Begun::Nothing(error) => error,
+        };
+        self.growth.size = size;
+        self.growth.limit = size.saturating_add(rotation.max_size);
+        let name = Name(&self.output);
+        let text = format!("cannot rotate {name}: {trouble}: the log goes on as before");
+        self.growth.trouble = Some(text);
+    }
+
+    /// Why a file could not be rotated; told once.
+    pub(crate) fn trouble(&mut self) -> Option<String> {
+        self.growth.trouble.take()
+    }
+
+    /// Writes whole lines where they fit and returns how many of them were lost.
+    fn write_piece(&mut self, lines: &[u8]) -> u64 {
         if self.torn {
             // Ends the line that an earlier failure cut, so that the cut stays
             // its own affair.
@@ -149,6 +263,7 @@ impl Sink {
             let error = match self.file.write(rest) {
                 Ok(0) => ErrorKind::WriteZero.into(),
                 Ok(written) => {
+                    self.growth.size = self.growth.size.saturating_add(written as u64);
                     rest = rest.get(written..).unwrap_or_default();
                     continue;
                 }
@@ -170,18 +285,22 @@ fn open(output: &LogOutput) -> Result<File, OpenError> {
     let opened = match output {
         LogOutput::Stdout => io::stdout().as_fd().try_clone_to_owned().map(File::from),
         LogOutput::Stderr => io::stderr().as_fd().try_clone_to_owned().map(File::from),
-        // Non-blocking, so that opening a FIFO that nobody reads is an error
-        // at once instead of a start that hangs.
-        LogOutput::File(path) => OpenOptions::new()
-            .append(true)
-            .create(true)
-            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-            .open(path),
+        LogOutput::File(path) => open_file(path),
     };
     opened.map_err(|cause| OpenError {
         output: output.clone(),
         cause,
     })
+}
+
+/// Non-blocking, so that opening a FIFO that nobody reads is an error at once
+/// instead of a start that hangs.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
 }
 
 /// Waits until writing can go on, or fails for a reason that writing will name.
@@ -196,107 +315,4 @@ fn wait_writable(file: &File) {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-    use std::io::Read;
-    use std::os::fd::OwnedFd;
-    use std::path::Path;
-
-    fn file(path: &str) -> LogOutput {
-        LogOutput::File(path.into())
-    }
-
-    fn over(file: impl Into<OwnedFd>) -> Sink {
-        Sink {
-            output: LogOutput::Stdout,
-            file: File::from(file.into()),
-            torn: false,
-            loss: None,
-        }
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_opened_is_named_with_the_reason() {
-        let error = Sink::open(&file("/proc/no/such/log")).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "cannot open log file \"/proc/no/such/log\": No such file or directory (os error 2)"
-        );
-    }
-
-    #[test]
-    fn a_full_disk_costs_the_lines_of_the_batch_and_is_told_once_it_works_again() {
-        let mut sink = Sink::open(&file("/dev/full")).unwrap();
-        assert_eq!(sink.write(b"one\ntwo\n"), 2);
-        assert_eq!(sink.write(b"three\n"), 1);
-        sink.redirect(&file("/dev/null")).unwrap();
-        assert_eq!(sink.write(b"four\n"), 0);
-        assert_eq!(
-            sink.recovered().unwrap().to_string(),
-            "lost 3 lines of the log: cannot write to log file \"/dev/full\": No space left on device (os error 28)"
-        );
-        assert!(sink.recovered().is_none());
-    }
-
-    #[test]
-    fn a_reader_that_went_away_costs_lines_and_nothing_else() {
-        let (reader, writer) = io::pipe().unwrap();
-        let mut sink = over(writer);
-        drop(reader);
-        assert_eq!(sink.write(b"one\n"), 1);
-        assert_eq!(sink.write(b"two\nthree\n"), 2);
-        assert_eq!(
-            sink.recovered().unwrap().to_string(),
-            "lost 3 lines of the log: cannot write to standard output: Broken pipe (os error 32)"
-        );
-    }
-
-    #[test]
-    fn a_line_that_a_failure_cut_is_ended_before_the_next() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        let mut sink = over(writer);
-        sink.torn = true;
-        assert_eq!(sink.write(b"next\n"), 0);
-        drop(sink);
-        let mut text = String::new();
-        reader.read_to_string(&mut text).unwrap();
-        assert_eq!(text, "\nnext\n");
-    }
-
-    #[test]
-    fn a_destination_that_others_made_non_blocking_loses_nothing() {
-        let (mut reader, writer) = io::pipe().unwrap();
-        // SAFETY: plain fcntl on a descriptor that lives in `writer`.
-        let result = unsafe { libc::fcntl(writer.as_raw_fd(), libc::F_SETFL, libc::O_NONBLOCK) };
-        assert_eq!(result, 0);
-        let lines = b"0123456\n".repeat(100_000);
-        let expected = lines.clone();
-        let writing = std::thread::spawn(move || over(writer).write(&lines));
-        let mut received = Vec::new();
-        reader.read_to_end(&mut received).unwrap();
-        assert_eq!(writing.join().unwrap(), 0);
-        assert!(received == expected);
-    }
-
-    #[test]
-    fn a_fifo_without_a_reader_is_an_error_and_no_hang() {
-        let directory = crate::logging::tests::Directory::new("fifo");
-        let path = directory.join("log");
-        let name = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
-        // SAFETY: `name` is a string with its NUL.
-        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
-        let error = Sink::open(&LogOutput::File(path)).unwrap_err().to_string();
-        assert!(error.ends_with("nobody reads from it"), "{error}");
-    }
-
-    #[test]
-    fn the_standard_streams_are_never_opened_again() {
-        let mut sink = Sink::open(&LogOutput::Stderr).unwrap();
-        let before = sink.file.as_raw_fd();
-        sink.reopen().unwrap();
-        sink.redirect(&LogOutput::Stderr).unwrap();
-        assert_eq!(sink.file.as_raw_fd(), before);
-        assert!(Path::new("/proc/self/fd").join(before.to_string()).exists());
-    }
-}
+mod tests;

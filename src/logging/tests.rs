@@ -44,13 +44,14 @@ fn spec(level: Level, format: Format, output: LogOutput) -> LoggingSpec {
         level,
         format,
         output,
+        ..LoggingSpec::default()
     }
 }
 
 /// A log as [`init`] makes it, but for the macros.
 pub(crate) fn open(spec: &LoggingSpec) -> Log {
     let log = Log::new(spec).unwrap();
-    let sink = Sink::open(&spec.output).unwrap();
+    let sink = Sink::open(&spec.output, spec.rotation).unwrap();
     writer::start(Arc::clone(&log.0), sink).unwrap();
     log
 }
@@ -294,9 +295,9 @@ fn a_stalled_reader_holds_back_childrens_output_without_loss() {
         let source = log.source();
         thread::spawn(move || {
             for number in 0..20_000 {
-                source.push(format!("line {number:0100}\n").as_bytes());
+                source.push(None, format!("line {number:0100}\n").as_bytes());
             }
-            source.push(b"end\n");
+            source.push(None, b"end\n");
         })
     };
     let lines = read_until(reader, "end");
@@ -328,7 +329,7 @@ fn lines_of_many_sources_are_never_torn() {
                         Some(source),
                         &format!("{number} \"x\""),
                     );
-                    output.push(b"{\"pid\":9}\n");
+                    output.push(None, b"{\"pid\":9}\n");
                 }
             })
         })

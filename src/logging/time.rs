@@ -30,7 +30,8 @@ impl Moment {
         Self::at(SystemTime::now())
     }
 
-    fn at(time: SystemTime) -> Self {
+    /// That time, in the same zone.
+    pub(crate) fn at(time: SystemTime) -> Self {
         let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         // SAFETY: `tm` consists of integers and a pointer that nobody follows;
         // all zeroes are valid for it.

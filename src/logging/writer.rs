@@ -65,6 +65,9 @@ impl Writer {
         if lost > 0 {
             return;
         }
+        if let Some(trouble) = self.sink.trouble() {
+            self.say(Level::Error, &trouble);
+        }
         if let Some(loss) = self.sink.recovered() {
             self.say(Level::Warn, &loss.to_string());
         }
@@ -85,7 +88,7 @@ impl Writer {
     fn perform(&mut self, command: &Command) {
         let done = match command {
             Command::Reopen => self.sink.reopen(),
-            Command::Output(output) => self.sink.redirect(output),
+            Command::Output(output, rotation) => self.sink.redirect(output, *rotation),
         };
         if let Err(error) = done {
             self.keep_old(&error);
@@ -99,6 +102,7 @@ impl Writer {
     /// Writes an entry of its own, past the queue.
     fn say(&mut self, level: Level, message: &str) {
         if let Some(line) = self.shared.line(level, None, None, message) {
+            self.shared.buffer.push(None, line.as_slice());
             let lost = self.sink.write(line.as_slice());
             self.shared.count_dropped(lost);
         }

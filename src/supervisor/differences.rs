@@ -7,6 +7,7 @@
 
 use std::sync::Arc;
 
+use crate::config::logging::Rotation;
 use crate::config::url::Place;
 use crate::config::{
     CheckSpec, ConsulSpec, ContextSpec, ExecSpec, HealthSpec, InitSpec, JobSpec, LoggingSpec,
@@ -225,11 +226,18 @@ pub(super) fn of_logging(before: &LoggingSpec, now: &LoggingSpec) -> Keys {
         level,
         format,
         output,
+        rotation,
+        buffer,
     } = before;
     let mut keys = Keys::default();
     keys.note("level", *level != now.level);
     keys.note("format", *format != now.format);
     keys.note("output", *output != now.output);
+    let size = |rotation: Option<Rotation>| rotation.map(|rotation| rotation.max_size);
+    let keep = |rotation: Option<Rotation>| rotation.map(|rotation| rotation.keep);
+    keys.note("maxSize", size(*rotation) != size(now.rotation));
+    keys.note("keep", keep(*rotation) != keep(now.rotation));
+    keys.note("buffer", *buffer != now.buffer);
     keys
 }
 

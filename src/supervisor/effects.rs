@@ -103,7 +103,15 @@ impl Effects {
     pub(super) fn publish_event(&mut self, event: Event) {
         self.debug(None, || format!("event: {event}"));
         self.metrics.built_in.event_published(&event);
+        self.actions.push(Action::Publish(event.clone()));
         self.events.push_back(event);
+    }
+
+    /// Shows operators that the process of a run of this job is there; to jobs
+    /// that is no event.
+    pub(super) fn run_started(&mut self, job: &Arc<str>) {
+        let event = Event::new(Code::Started, Arc::clone(job));
+        self.actions.push(Action::Publish(event));
     }
 
     /// Asks for a process on behalf of `job`.

@@ -272,7 +272,8 @@ impl Supervisor {
             | Code::Metric
             | Code::Startup
             | Code::Stopped
-            | Code::Signal => {}
+            | Code::Signal
+            | Code::Started => {}
         }
     }
 

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use containerpilot::control::api::{Reply, Request};
 use containerpilot::control::server::Control;
+use containerpilot::control::streams::Sources;
 use containerpilot::message::Message;
 use crossbeam_channel::unbounded;
 
@@ -44,6 +45,7 @@ impl Plane {
         let observer = Arc::clone(&observed);
         let control = Control::start(
             &socket,
+            Sources::default(),
             move |message| inbox.send(message).unwrap(),
             move |path, status| observer.lock().unwrap().push((path, status)),
         )

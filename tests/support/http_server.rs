@@ -11,7 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use containerpilot::http::{Body, Handler, Limits, Listener, Request, Response, Server};
+use containerpilot::http::{
+    Body, Handler, Limits, Listener, Request, Response, Server, StreamWriter,
+};
 
 /// How long anything may take before a test fails; nothing waits this long when
 /// all is well.
@@ -107,7 +109,9 @@ impl Handler for Known {
     }
 }
 
-fn stream(source: impl FnOnce(&mut dyn Write) -> io::Result<()> + Send + 'static) -> Response {
+fn stream(
+    source: impl FnOnce(&mut StreamWriter<'_>) -> io::Result<()> + Send + 'static,
+) -> Response {
     let mut response = Response::empty(200);
     response.body = Body::Stream(Box::new(source));
     response

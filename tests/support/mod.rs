@@ -34,6 +34,7 @@ pub(crate) mod probe;
 pub(crate) mod processes;
 pub(crate) mod programs;
 pub(crate) mod prometheus;
+pub(crate) mod streams;
 pub(crate) mod supervisor;
 pub(crate) mod temporary;
 

@@ -52,7 +52,11 @@ fn an_empty_object_has_every_default() {
     ] {
         let config = good(text);
         assert_eq!(config.consul, None);
-        assert_eq!(config.logging, LoggingSpec::default());
+        let logging = LoggingSpec {
+            buffer: 64 << 10,
+            ..LoggingSpec::default()
+        };
+        assert_eq!(config.logging, logging);
         assert_eq!(config.stop_timeout, Duration::from_secs(5));
         assert_eq!(
             config.control.socket,

@@ -118,15 +118,15 @@ impl Lines {
             &stream.fields(Level::Info),
         );
         let input = std::mem::take(&mut self.input);
-        let rest = self.lines(input.get(all).unwrap_or_default(), has_line, &stream.log);
+        let rest = self.lines(input.get(all).unwrap_or_default(), has_line, stream);
         stream.unfinished = rest.to_vec();
         self.input = input;
-        self.hand_over(&stream.log);
+        self.hand_over(stream);
     }
 
     /// Makes entries of the lines in `bytes`, and of what is too long to wait
     /// for its end, and returns the rest.
-    fn lines<'b>(&mut self, bytes: &'b [u8], has_line: bool, log: &Source) -> &'b [u8] {
+    fn lines<'b>(&mut self, bytes: &'b [u8], has_line: bool, stream: &Stream) -> &'b [u8] {
         let mut rest = bytes;
         loop {
             let line = if has_line {
@@ -141,7 +141,7 @@ impl Lines {
             };
             rest = rest.get(taken..).unwrap_or_default();
             if self.block.len() >= BLOCK {
-                self.hand_over(log);
+                self.hand_over(stream);
             }
         }
     }
@@ -155,9 +155,10 @@ impl Lines {
         end
     }
 
-    fn hand_over(&mut self, log: &Source) {
+    fn hand_over(&mut self, stream: &Stream) {
         if self.block.len() > 0 {
-            log.push(self.block.as_slice());
+            let label = Some(&stream.label);
+            stream.log.push(label, self.block.as_slice());
             self.block.truncate(0);
         }
     }
@@ -175,7 +176,7 @@ impl Lines {
         );
         let message = line.strip_suffix(b"\r").unwrap_or(line);
         self.frame.write(message, &mut self.block);
-        self.hand_over(&stream.log);
+        self.hand_over(stream);
     }
 }
 

@@ -28,6 +28,7 @@ impl World {
             level,
             format,
             output,
+            ..LoggingSpec::default()
         });
         let (sender, inbox) = unbounded();
         let pump = Pump::new(&log, sender);

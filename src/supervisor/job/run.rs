@@ -54,6 +54,7 @@ impl Job {
         self.note_start(fx);
         fx.set_running(self.id, &self.pid_variable, Some(pid));
         fx.metrics.built_in.run_started(&self.spec.name, fx.now);
+        fx.run_started(&self.spec.name);
         fx.debug(Some(&self.label), || format!("started with pid {pid}"));
         if matches!(self.state, State::Running(_)) {
             if let Some(health) = &mut self.health {

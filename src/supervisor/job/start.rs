@@ -154,6 +154,7 @@ impl Job {
             | Code::Metric
             | Code::Startup
             | Code::Shutdown
+            | Code::Started
             | Code::Signal => false,
         }
     }

@@ -39,6 +39,8 @@ pub(super) struct Sim {
     start: Instant,
     now: Instant,
     record: Vec<String>,
+    /// The events that operators are shown.
+    pub(super) published: Vec<String>,
     /// Live processes by `JOB` or `check.JOB`.
     processes: BTreeMap<String, Process>,
     /// Built-in checks under way by `probe.JOB`.
@@ -84,6 +86,7 @@ impl Sim {
             start,
             now: start,
             record: Vec::new(),
+            published: Vec::new(),
             processes: BTreeMap::new(),
             probes: BTreeMap::new(),
             lookups_hang: false,
@@ -316,6 +319,7 @@ impl Sim {
                 };
                 self.note(&level.to_string().to_lowercase(), &format!("{about}{text}"));
             }
+            Action::Publish(event) => self.published.push(event.to_string()),
             Action::ReopenLog => self.note("reopen", "log"),
             Action::FeedWatchdog => self.note("feed", "watchdog"),
             Action::ConfigureLogging(_) => self.note("configure", "logging"),
