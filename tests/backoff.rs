@@ -45,7 +45,7 @@ fn a_missing_program_is_tried_ever_less_often_and_logged_less_often_still() {
         5,
         "1, 2, 4 and 8 times, and 9 in all: {log:#?}"
     );
-    assert!(failures[4].ends_with("(9 times)"), "{}", failures[4]);
+    assert!(failures[4].contains("(9 times"), "{}", failures[4]);
 }
 
 #[test]
@@ -58,22 +58,10 @@ fn without_back_off_restarts_are_at_once_and_the_log_is_still_short() {
     let failures = log
         .iter()
         .filter(|line| line.contains("exited with code 1"));
-    let times: Vec<&str> = failures
-        .filter_map(|line| line.split_once('(').map(|(_, times)| times))
-        .collect();
-    assert_eq!(
-        times,
-        [
-            "2 times)",
-            "4 times)",
-            "8 times)",
-            "16 times)",
-            "32 times)",
-            "64 times)",
-            "128 times)",
-            "201 times)"
-        ]
-    );
+    // A machine that is busy adds how long that took.
+    let times = failures.filter_map(|line| line.split_once('(')?.1.split_once(" times"));
+    let times: Vec<&str> = times.map(|(count, _)| count).collect();
+    assert_eq!(times, ["2", "4", "8", "16", "32", "64", "128", "201"]);
 }
 
 #[test]

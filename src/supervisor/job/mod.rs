@@ -4,10 +4,12 @@
 //! answers through [`Effects`]. What concerns several jobs (who is subscribed to
 //! an event, who must complete before whom) is the supervisor's. What starts it is
 //! in [`start`], its runs are in [`run`], what comes between them in [`restart`],
-//! its way to completion in [`completion`], what a reload changes of it in
-//! [`update`], and what is known of it in [`history`].
+//! what the log says of those that fail in [`failures`], its way to completion in
+//! [`completion`], what a reload changes of it in [`update`], and what is known of
+//! it in [`history`].
 
 mod completion;
+mod failures;
 mod history;
 mod restart;
 mod run;
@@ -26,8 +28,9 @@ use super::timers::Timer;
 use crate::config::{JobSpec, Start};
 use crate::event::{Code, Event};
 use crate::message::{ExecId, Label, Pid};
+use failures::Row;
 use history::History;
-use restart::{Owed, Row};
+use restart::Owed;
 use run::Run;
 
 /// The status word of what has ended for good.

@@ -1,5 +1,5 @@
-//! What comes between the runs of a job: nothing, a wait that grows while it
-//! fails, and how often the log says so (SPEC §15).
+//! What comes between the runs of a job: nothing, or a wait that grows while it
+//! fails (SPEC §15).
 
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,6 @@ use crate::config::{Restarts, Start};
 use crate::message::ExecId;
 use crate::supervisor::effects::{Effects, Phase};
 use crate::supervisor::timers::Timer;
-
-/// The failed runs of a job that followed each other.
-#[derive(Debug, Default)]
-#[cfg_attr(test, derive(Clone))]
-pub(super) struct Row {
-    /// How many; a run that succeeds or lasts ends the row.
-    failures: u32,
-    /// What the log said of the last failure,
-    text: String,
-    /// how often that has happened in the row,
-    count: u64,
-    /// and how often the log has said it has.
-    said: u64,
-}
 
 /// A restart that is owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +38,7 @@ impl Job {
         }
         self.enter(State::BackingOff(owed), fx);
         fx.set_timer(Timer::Restart(self.id), wait);
-        if self.row.said == self.row.count {
+        if self.row.is_said() {
             let text = format!("waits {wait:.1?} before it starts again");
             fx.log(Level::Info, Some(&self.label), text);
         }
@@ -138,7 +124,7 @@ impl Job {
     /// How long a restart waits after the failures so far.
     fn wait(&self, owed: Owed) -> Duration {
         let backoff = self.spec.backoff.as_ref();
-        let wait = backoff.map_or(Duration::ZERO, |backoff| backoff.wait(self.row.failures));
+        let wait = backoff.map_or(Duration::ZERO, |backoff| backoff.wait(self.row.failures()));
         with_jitter(wait, owed.exec)
     }
 
@@ -151,46 +137,9 @@ impl Job {
     pub(super) fn note_end(&mut self, success: bool, took: Duration, fx: &mut Effects) {
         if success {
             self.end_row(fx);
-        } else if self.lasted(took) {
-            self.row.failures = 1;
         } else {
-            self.row.failures = self.row.failures.saturating_add(1);
+            self.row.failed(self.lasted(took));
         }
-    }
-
-    /// Logs why a run failed, which continues a row or not. What happens again
-    /// and again is said the first time, and then whenever it has happened twice
-    /// as often.
-    pub(super) fn log_failure(&mut self, text: String, continues: bool, fx: &mut Effects) {
-        if continues && self.row.text == text {
-            self.row.count += 1;
-            if self.row.count.is_power_of_two() {
-                self.say_how_often(fx);
-            }
-            return;
-        }
-        self.flush_failures(fx);
-        fx.log(Level::Error, Some(&self.label), text.clone());
-        (self.row.text, self.row.count, self.row.said) = (text, 1, 1);
-    }
-
-    /// The row is over.
-    pub(super) fn end_row(&mut self, fx: &mut Effects) {
-        self.flush_failures(fx);
-        self.row = Row::default();
-    }
-
-    /// Says what has been held back.
-    fn flush_failures(&mut self, fx: &mut Effects) {
-        if self.row.said < self.row.count {
-            self.say_how_often(fx);
-        }
-    }
-
-    fn say_how_often(&mut self, fx: &mut Effects) {
-        self.row.said = self.row.count;
-        let text = format!("{} ({} times)", self.row.text, self.row.count);
-        fx.log(Level::Error, Some(&self.label), text);
     }
 }
 

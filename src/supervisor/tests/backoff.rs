@@ -106,42 +106,102 @@ fn a_program_that_cannot_be_started_backs_off_like_any_failure() {
     assert!(sim.is_running("app"));
 }
 
+/// What the log has said of `app` at ERROR since the last look, with the time.
+fn failures(sim: &mut Sim) -> Vec<(u128, String)> {
+    let record = sim.take_record().into_iter();
+    let lines = record.filter_map(|line| {
+        let (at, text) = line.split_once(" error app ")?;
+        Some((at.parse().unwrap(), text.to_owned()))
+    });
+    lines.collect()
+}
+
+fn texts(sim: &mut Sim) -> Vec<String> {
+    failures(sim).into_iter().map(|(_, text)| text).collect()
+}
+
 #[test]
 fn what_happens_again_and_again_is_logged_ever_less_often() {
-    for spec in [crashing(), crashing().without_backoff()] {
-        let mut sim = Sim::new(vec![spec]);
-        sim.take_record();
-        for _ in 0..1000 {
-            sim.exit("app", 1);
-            wait_for_restart(&mut sim);
-        }
-        sim.signal(Signal::Terminate);
-        let record = sim.take_record();
-        let lines = record
-            .iter()
-            .filter_map(|line| line.split_once(" error app "));
-        let lines: Vec<&str> = lines.map(|(_, text)| text).collect();
-        assert_eq!(lines.len(), 11, "{lines:?}");
-        assert_eq!(
-            lines[..3],
-            [
-                "exited with code 1",
-                "exited with code 1 (2 times)",
-                "exited with code 1 (4 times)",
-            ]
-        );
-        assert_eq!(
-            lines[9..],
-            [
-                "exited with code 1 (512 times)",
-                "exited with code 1 (1000 times)",
-            ]
-        );
-        let waits = record
-            .iter()
-            .filter(|line| line.contains("before it starts"));
-        assert!(waits.count() <= 10);
+    let mut sim = Sim::new(vec![crashing().without_backoff()]);
+    for _ in 0..1000 {
+        sim.exit("app", 1);
     }
+    sim.signal(Signal::Terminate);
+    let lines = texts(&mut sim);
+    assert_eq!(lines.len(), 11, "{lines:?}");
+    assert_eq!(
+        lines[..3],
+        [
+            "exited with code 1",
+            "exited with code 1 (2 times)",
+            "exited with code 1 (4 times)",
+        ]
+    );
+    assert_eq!(
+        lines[9..],
+        [
+            "exited with code 1 (512 times)",
+            "exited with code 1 (1000 times)",
+        ]
+    );
+}
+
+#[test]
+fn a_job_that_fails_for_a_day_costs_a_page_of_log_that_is_never_out_of_date() {
+    const DAY: u128 = 24 * 3_600_000;
+    let missing = |sim: &mut Sim| sim.fail_to_start("app");
+    let failing = |sim: &mut Sim| {
+        sim.start("app");
+        sim.exit("app", 1);
+    };
+    let ways: [&dyn Fn(&mut Sim); 2] = [&missing, &failing];
+    for fail in ways {
+        let mut sim = Sim::with_manual_starts(vec![crashing().essential()]);
+        let mut starts = 0;
+        while sim.ms() < DAY {
+            if sim.is_running("app") {
+                fail(&mut sim);
+                starts += 1;
+            } else {
+                assert!(sim.advance_to_deadline());
+            }
+        }
+        assert!((2700..3300).contains(&starts), "{starts} starts");
+        let waits = sim.record().iter();
+        let waits = waits
+            .filter(|line| line.contains("before it starts"))
+            .count();
+        let told = failures(&mut sim);
+        assert!(told.len() < 40, "{} lines: {told:#?}", told.len());
+        assert!(waits < told.len(), "{waits} lines");
+        let silences = told.windows(2).map(|pair| pair[1].0 - pair[0].0);
+        let longest = silences.max().unwrap();
+        assert!(longest <= 3_600_000 + 33_000, "silent for {longest} ms");
+        assert_eq!(told[3].1.split_once('(').unwrap().1, "8 times in 6s)");
+        let last = &told.last().unwrap().1;
+        assert!(last.contains("times in 23h"), "{told:#?}");
+    }
+}
+
+#[test]
+fn reasons_that_keep_changing_do_not_fill_the_log_either() {
+    let mut sim = Sim::new(vec![crashing().without_backoff()]);
+    for run in 0..10_000 {
+        sim.exit("app", 1 + run % 2);
+    }
+    let lines = texts(&mut sim);
+    assert!(lines.len() < 40, "{} lines", lines.len());
+    assert_eq!(lines[0], "exited with code 1");
+    assert_eq!(lines[16], "exited with code 1");
+    assert_eq!(lines[17], "exited with code 2 (2 failures)");
+    assert_eq!(lines.last().unwrap(), "exited with code 2 (8192 failures)");
+    sim.exit("app", 0);
+    sim.exit("app", 2);
+    assert_eq!(
+        texts(&mut sim),
+        ["exited with code 2 (9984 failures)", "exited with code 2"],
+        "a success begins anew"
+    );
 }
 
 #[test]
@@ -150,13 +210,8 @@ fn another_failure_is_said_at_once_after_what_was_held_back() {
     for code in [1, 1, 1, 2, 2, 0, 2] {
         sim.exit("app", code);
     }
-    let record = sim.take_record();
-    let lines = record
-        .iter()
-        .filter_map(|line| line.split_once(" error app "));
-    let lines: Vec<&str> = lines.map(|(_, text)| text).collect();
     assert_eq!(
-        lines,
+        texts(&mut sim),
         [
             "exited with code 1",
             "exited with code 1 (2 times)",
