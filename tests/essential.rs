@@ -14,11 +14,16 @@ use std::thread;
 
 use support::{jobs, namespace};
 
+/// A job that ends only with the essential one.
+const OTHER: &str = r#"{ name: "other", exec: ["sleep", "1000"] }"#;
+
+/// A job that wakes the essential one if it has been stopped.
+const WAKER: &str = r#"{ name: "waker", when: { interval: "20ms" },
+    exec: ["sh", "-c", "kill -CONT $CONTAINERPILOT_APP_PID"] }"#;
+
 /// The exit code of a supervisor whose only essential job is this command.
-fn ends_with(command: &str, as_pid_1: bool) -> i32 {
-    let job = format!(
-        r#"{{ name: "app", exec: {command}, essential: true }}, {{ name: "other", exec: ["sleep", "1000"] }}"#
-    );
+fn ends_with(command: &str, other: &str, as_pid_1: bool) -> i32 {
+    let job = format!("{{ name: 'app', exec: {command}, essential: true }}, {other}");
     let start = jobs(&job);
     let start = if as_pid_1 {
         start.in_namespace()
@@ -29,12 +34,14 @@ fn ends_with(command: &str, as_pid_1: bool) -> i32 {
 }
 
 /// Checks every case, two at a time.
-fn check_all(cases: &[(String, i32)], as_pid_1: bool) {
+fn check_all(cases: &[Case], as_pid_1: bool) {
     let next = AtomicUsize::new(0);
     let work = || {
-        while let Some((script, code)) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let command = format!("['sh', '-c', {script:?}]");
-            assert_eq!(ends_with(&command, as_pid_1), *code, "{script}");
+        while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let command = format!("['sh', '-c', {:?}]", case.script);
+            let other = if case.stops { WAKER } else { OTHER };
+            let code = ends_with(&command, other, as_pid_1);
+            assert_eq!(code, case.code, "{}", case.script);
         }
     };
     thread::scope(|scope| {
@@ -43,21 +50,32 @@ fn check_all(cases: &[(String, i32)], as_pid_1: bool) {
     });
 }
 
-/// All exit codes, and all signals that end a process.
-fn cases() -> Vec<(String, i32)> {
-    let spares = [
-        libc::SIGCHLD,
-        libc::SIGCONT,
-        libc::SIGSTOP,
-        libc::SIGTSTP,
-        libc::SIGTTIN,
-        libc::SIGTTOU,
-        libc::SIGURG,
-        libc::SIGWINCH,
-    ];
-    let codes = (0..=255).map(|code| (format!("exit {code}"), code));
-    let signals = (1..=31).filter(|signal| !spares.contains(signal));
-    let signals = signals.map(|signal| (format!("kill -{signal} $$"), 128 + signal));
+/// A way to end.
+struct Case {
+    script: String,
+    code: i32,
+    /// Whether it is stopped first, which is no end.
+    stops: bool,
+}
+
+/// All exit codes, and all signals that a shell can send itself.
+fn cases() -> Vec<Case> {
+    let stop = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
+    let pass = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
+    let codes = (0..=255).map(|code| Case {
+        script: format!("exit {code}"),
+        code,
+        stops: false,
+    });
+    let signals = (1..=31).map(|signal| {
+        let stops = stop.contains(&signal);
+        let survives = stops || pass.contains(&signal);
+        Case {
+            script: format!("kill -{signal} $$; exit 7"),
+            code: if survives { 7 } else { 128 + signal },
+            stops,
+        }
+    });
     codes.chain(signals).collect()
 }
 
@@ -81,7 +99,7 @@ fn what_could_not_be_started_is_127_or_126() {
         ("'/etc/passwd'", 126),
         ("'/'", 126),
     ] {
-        assert_eq!(ends_with(command, false), code, "{command}");
+        assert_eq!(ends_with(command, OTHER, false), code, "{command}");
     }
 }
 

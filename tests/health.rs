@@ -160,3 +160,51 @@ fn a_run_whose_checks_fail_too_often_is_stopped_and_restarted() {
     supervisor.signal(libc::SIGTERM);
     assert_eq!(supervisor.wait_exit(), 0);
 }
+
+/// A check that tells what it finds: whether there is a file `well`.
+const CHECK: &str = r#"exec: ["sh", "-c", "if test -e @DIR@/well; then echo passed; else echo failed; false; fi >>$FACTS"], interval: "20ms", ttl: 10"#;
+
+/// How many of these facts are `wanted`.
+fn count(facts: &[String], wanted: &str) -> usize {
+    facts.iter().filter(|fact| *fact == wanted).count()
+}
+
+#[test]
+fn a_change_of_health_takes_as_many_results_as_are_asked_for() {
+    let mut supervisor = jobs(&format!(
+        r#"{{ name: "app", exec: ["sleep", "1000"], health: {{ {CHECK}, unhealthyAfter: 4, healthyAfter: 3 }} }},
+           {{ name: "good", when: {{ source: "app", once: "healthy" }}, exec: ["sh", "-c", "echo healthy >>$FACTS"] }},
+           {{ name: "bad", when: {{ source: "app", once: "unhealthy" }}, exec: ["sh", "-c", "echo unhealthy >>$FACTS"] }}"#
+    ))
+    .start();
+    let before = supervisor.facts.until("unhealthy");
+    assert!(count(&before, "failed") >= 4, "{before:?}");
+    supervisor.directory().write("well", "");
+    let before = supervisor.facts.until("healthy");
+    assert!(count(&before, "passed") >= 3, "{before:?}");
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn in_the_start_period_of_a_run_failures_do_not_count_until_a_check_has_passed() {
+    let mut supervisor = jobs(&format!(
+        r#"{{ name: "app", restarts: "unlimited", exec: ["sh", "-c", "echo run >>$FACTS; exec sleep 1000"],
+             health: {{ {CHECK}, startPeriod: "1h", restartAfter: 2 }} }},
+           {{ name: "good", when: {{ source: "app", once: "healthy" }}, exec: ["sh", "-c", "echo healthy >>$FACTS"] }}"#
+    ))
+    .start();
+    supervisor.facts.until("run");
+    supervisor
+        .facts
+        .expect(&["failed", "failed", "failed", "failed"]);
+    supervisor.directory().write("well", "");
+    supervisor.facts.until("healthy");
+    fs::remove_file(supervisor.directory().join("well")).unwrap();
+    let before = supervisor.facts.until("run");
+    assert!(count(&before, "failed") >= 2, "{before:?}");
+    // The next run has a start period of its own.
+    supervisor
+        .facts
+        .expect(&["failed", "failed", "failed", "failed"]);
+    assert_eq!(supervisor.terminate(), 0);
+}
