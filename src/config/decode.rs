@@ -442,7 +442,7 @@ fn name_of(value: &Value<'_>) -> Option<String> {
         .filter(|name| !name.is_empty())
 }
 
-/// The text of a setting that matters, and is checked, only in some files.
+/// The text of a setting that matters, and is checked, only if the job has a port.
 #[derive(Debug)]
 pub(crate) struct Unchecked<T> {
     /// As the file has it.
@@ -458,7 +458,7 @@ impl<T: Decode> Unchecked<T> {
 }
 
 impl<T: Decode> Decode for Unchecked<T> {
-    const SHAPE: Shape = T::SHAPE;
+    const SHAPE: Shape = Shape::Advertised(&T::SHAPE);
     const EMPTY_IS_ABSENT: bool = true;
 
     fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {

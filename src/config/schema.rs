@@ -49,12 +49,44 @@ fn object(table: &Table) -> Value {
     let required = table.keys.iter();
     let required = required.filter(|row| matches!(row.preset, Preset::Required));
     let required: Vec<&str> = required.map(|row| row.name).collect();
-    json!({
+    let mut object = json!({
         "type": "object",
         "properties": properties,
         "required": required,
         "additionalProperties": false,
-    })
+    });
+    let advertised = advertised(table);
+    if table.keys.iter().any(|row| row.name == "port")
+        && !advertised.is_empty()
+        && let Value::Object(object) = &mut object
+    {
+        let no_port = json!({ "enum": [0, "0", "", null] });
+        let has_port =
+            json!({ "required": ["port"], "properties": { "port": { "not": no_port } } });
+        object.insert("if".to_owned(), has_port);
+        object.insert("then".to_owned(), json!({ "properties": advertised }));
+    }
+    object
+}
+
+/// What an object may hold, beyond what its own schema says, if the job has a
+/// port.
+fn advertised(table: &Table) -> Map<String, Value> {
+    let rows = table.keys.iter();
+    let checked = rows.filter_map(|row| match row.shape {
+        Shape::Advertised(shape) => {
+            let mut shapes = alternatives(shape);
+            shapes.extend([json!({ "const": "" }), json!({ "type": "null" })]);
+            Some((row.name.to_owned(), json!({ "anyOf": shapes })))
+        }
+        Shape::Object(inner) => {
+            let inner = advertised(inner);
+            let properties = (!inner.is_empty()).then(|| json!({ "properties": inner }));
+            properties.map(|properties| (row.name.to_owned(), properties))
+        }
+        _ => None,
+    });
+    checked.collect()
 }
 
 /// The value of a key. One that may be left out may be null as well, and an empty
@@ -98,7 +130,8 @@ fn is_absent_when_empty(shape: &Shape) -> bool {
         | Shape::Duration { .. }
         | Shape::Size { .. }
         | Shape::Words(_)
-        | Shape::Vocabulary(..) => true,
+        | Shape::Vocabulary(..)
+        | Shape::Advertised(_) => true,
         // Any text is one of these anyway, or none may be empty.
         Shape::Text
         | Shape::Texts
@@ -163,6 +196,11 @@ fn alternatives(shape: &Shape) -> Vec<Value> {
         Shape::Object(table) => vec![reference(table)],
         Shape::Objects(table) => vec![json!({ "type": "array", "items": reference(table) })],
         Shape::Either(shapes) => shapes.iter().flat_map(alternatives).collect(),
+        Shape::Advertised(shape) => {
+            let mut shapes = alternatives(shape);
+            shapes.push(scalar());
+            shapes
+        }
     }
 }
 

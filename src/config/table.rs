@@ -83,6 +83,8 @@ pub enum Shape {
     Objects(&'static Table),
     /// Any of several.
     Either(&'static [Self]),
+    /// This if the job has a port, else any text, which counts for nothing.
+    Advertised(&'static Self),
 }
 
 impl fmt::Display for Shape {
@@ -114,6 +116,7 @@ impl fmt::Display for Shape {
             Self::Pairs => f.write_str("object of strings"),
             Self::Object(_) => f.write_str("object"),
             Self::Objects(_) => f.write_str("list of objects"),
+            Self::Advertised(shape) => shape.fmt(f),
             Self::Either(shapes) => {
                 for (index, shape) in shapes.iter().enumerate() {
                     let or = if index == 0 { "" } else { " or " };
@@ -183,6 +186,7 @@ impl Shape {
                 }
             }
             Self::Either(shapes) => shapes.iter().for_each(|shape| shape.collect(tables)),
+            Self::Advertised(shape) => shape.collect(tables),
             Self::Text
             | Self::Name
             | Self::Command

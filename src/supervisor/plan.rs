@@ -4,7 +4,7 @@
 //! The steps of the jobs are carried out as they stand here. All the rest is
 //! only told: it follows from comparing the settings as wholes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -102,24 +102,37 @@ impl Plan {
 }
 
 /// From the jobs that are there to those that are wanted. Jobs are the same by
-/// their name; several of one name are paired in their order. What stops comes
-/// first.
+/// their name; of several of one name, first those that are unchanged, then those
+/// whose process is, then the others in their order. What stops comes first.
 pub(super) fn of_jobs<'a>(
     current: impl Iterator<Item = (JobId, &'a JobSpec)>,
     wanted: Vec<JobSpec>,
 ) -> Vec<Step> {
-    let mut by_name: HashMap<Arc<str>, VecDeque<(JobId, &JobSpec)>> = HashMap::new();
+    let mut by_name: HashMap<Arc<str>, Vec<(JobId, &JobSpec)>> = HashMap::new();
     for (id, spec) in current {
-        by_name
-            .entry(Arc::clone(&spec.name))
-            .or_default()
-            .push_back((id, spec));
+        let name = Arc::clone(&spec.name);
+        by_name.entry(name).or_default().push((id, spec));
     }
-    let mut steps = Vec::with_capacity(wanted.len());
-    for spec in wanted {
-        let before = by_name.get_mut(&spec.name).and_then(VecDeque::pop_front);
-        steps.push(step(before, spec));
+    let mut before = vec![None; wanted.len()];
+    let likenesses: [fn(&JobSpec, &JobSpec) -> bool; 3] = [
+        |before, now| before == now,
+        |before, now| before.exec == now.exec,
+        |_, _| true,
+    ];
+    for is_alike in likenesses {
+        for (before, now) in before.iter_mut().zip(&wanted) {
+            if before.is_some() {
+                continue;
+            }
+            let Some(left) = by_name.get_mut(&now.name) else {
+                continue;
+            };
+            let alike = left.iter().position(|(_, spec)| is_alike(spec, now));
+            *before = alike.map(|at| left.remove(at));
+        }
     }
+    let steps = before.into_iter().zip(wanted);
+    let steps = steps.map(|(before, now)| step(before, now));
     let mut gone: Vec<(JobId, &JobSpec)> = by_name.into_values().flatten().collect();
     gone.sort_unstable_by_key(|(id, _)| *id);
     let stops = gone.into_iter().map(|(id, spec)| Step {

@@ -245,6 +245,12 @@ impl Supervisor {
         let Some(job) = self.jobs.get_mut(&id) else {
             return;
         };
+        if job.is_stopping() && job.spec().when.start != spec.when.start {
+            // It has nothing left to run by its old rules.
+            job.retire();
+            self.successors.push(Successor { after: id, spec });
+            return;
+        }
         self.index.remove(id, job.spec());
         let new_when = job.update(spec, &mut self.fx);
         self.index.add(id, job.spec());

@@ -1,7 +1,8 @@
 //! The supervisor in a simulated world, in virtual time.
 //!
-//! [`sim`] is the world; the other files are a page of the manual each, and
-//! [`worlds`] enumerates every short schedule of small configurations.
+//! [`sim`] is the world; the other files are a page of the manual each, [`worlds`]
+//! enumerates every short schedule of small configurations, and [`pairs`] every
+//! reload from one of them to another.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -13,6 +14,7 @@ mod essential;
 mod health;
 mod jobs;
 mod operator;
+mod pairs;
 mod plan;
 mod probes;
 mod reload;
@@ -25,5 +27,6 @@ mod starts;
 mod status;
 mod stopping;
 mod thresholds;
+mod variants;
 mod world;
 mod worlds;

@@ -237,6 +237,42 @@ fn a_completed_job_that_is_unchanged_does_not_run_again_and_a_changed_one_does()
 }
 
 #[test]
+fn a_completed_job_with_another_when_begins_by_it() {
+    let mut sim = Sim::new(vec![job("setup"), job("app")]);
+    sim.exit("setup", 0);
+    sim.take_record();
+    sim.reload(vec![job("setup").every(300), job("app")]);
+    sim.expect(
+        "0 info reload: update job[setup]: when, restarts, timeout
+         0 info reload: 4 kept, 1 changed
+         0 spawn setup",
+    );
+    sim.exit("setup", 0);
+    sim.advance(300);
+    assert!(sim.is_running("setup"));
+}
+
+#[test]
+fn of_jobs_of_the_same_name_those_that_are_unchanged_keep_their_process() {
+    let mut sim = Sim::new(vec![job("a").runs("x"), job("b")]);
+    sim.exit("a", 0);
+    let both = || [job("a").runs("x").restarts(1), job("a").runs("y")];
+    let [x, y] = both();
+    sim.reload(vec![job("b"), x, y]);
+    sim.take_record();
+    let [x, y] = both();
+    sim.reload(vec![y, job("b"), x.restarts(2)]);
+    let [_, y] = both();
+    sim.reload(vec![job("b"), y]);
+    sim.expect(
+        "0 info reload: update job[a]: restarts
+         0 info reload: 5 kept, 1 changed
+         0 info reload: stop job[a]
+         0 info reload: 5 kept, 1 changed",
+    );
+}
+
+#[test]
 fn jobs_of_the_same_name_are_paired_in_their_order() {
     let mut sim = Sim::new(vec![job("a").runs("x"), job("b")]);
     sim.exit("a", 0);

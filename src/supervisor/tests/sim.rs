@@ -1,7 +1,7 @@
 //! A world for the supervisor: virtual time, processes that obey, and a record
 //! of all that it does, one line each: `ms verb subject`.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
@@ -15,13 +15,14 @@ use crate::message::{
     Wish,
 };
 use crate::supervisor::effects::Phase;
-use crate::supervisor::{Identity, Supervisor};
+use crate::supervisor::{Identity, JobId, Supervisor};
 use crate::telemetry::metrics::{ConsulRequests, Requests};
 
 /// A live process of the world.
 #[derive(Clone, Debug)]
 struct Process {
     exec: ExecId,
+    job: JobId,
     pid: Option<Pid>,
 }
 
@@ -50,6 +51,10 @@ pub(super) struct Sim {
     next_pid: Pid,
     /// Processes that do not end on SIGTERM.
     stubborn: Vec<String>,
+    /// Jobs share a name: the second process of a name is called `NAME@PID`.
+    pub(super) namesakes: bool,
+    /// What is withdrawn from the catalog is gone at once, and said to be.
+    pub(super) catalog_obeys: bool,
     /// Processes start only when told to.
     pub(super) manual_starts: bool,
     facts: VecDeque<Message>,
@@ -71,6 +76,7 @@ impl Sim {
 
     fn build(config: Config, manual_starts: bool) -> Self {
         let start = Instant::now();
+        let namesakes = has_namesakes(&config.jobs);
         let environment: Environment = [("PATH", "/bin"), ("HOME", "/")].into_iter().collect();
         let requests = Requests::default();
         let identity = Identity {
@@ -92,6 +98,8 @@ impl Sim {
             lookups_hang: false,
             next_pid: 100,
             stubborn: Vec::new(),
+            namesakes,
+            catalog_obeys: false,
             manual_starts,
             facts: VecDeque::new(),
             environment: BTreeMap::new(),
@@ -124,6 +132,14 @@ impl Sim {
     pub(super) fn live(&self) -> Vec<String> {
         let names = self.processes.keys().chain(self.probes.keys());
         names.cloned().collect()
+    }
+
+    /// The execution that each live process is, and the job whose it is.
+    pub(super) fn execs(&self) -> BTreeMap<String, (ExecId, JobId)> {
+        let processes = self.processes.iter();
+        processes
+            .map(|(name, process)| (name.clone(), (process.exec, process.job)))
+            .collect()
     }
 
     pub(super) fn has_started(&self, name: &str) -> bool {
@@ -203,6 +219,7 @@ impl Sim {
 
     /// An accepted configuration takes over.
     pub(super) fn reload_to(&mut self, config: Config) {
+        self.namesakes |= has_namesakes(&config.jobs);
         let answer = self.ask(Request::Reload(Reload::default()));
         self.send(Message::ConfigLoaded(Ok(Box::new(config))));
         assert_eq!(answer.try_recv().ok(), Some(Reply::Done));
@@ -335,6 +352,9 @@ impl Sim {
                     Wish::Withdraw(id) => ("withdraw".to_owned(), id.clone()),
                 };
                 self.note(&verb, &id);
+                if self.catalog_obeys && matches!(wish, Wish::Withdraw(_)) {
+                    self.facts.push_back(Message::Withdrawn(id, true));
+                }
             }
             Action::Watch(id, spec) => self.note("watch", &format!("{} as {}", spec.name, id.0)),
             Action::Unwatch(id) => self.note("unwatch", &id.0.to_string()),
@@ -348,14 +368,23 @@ impl Sim {
         self.note("spawn", name);
         let process = Process {
             exec: spawn.exec,
+            job: self.supervisor.fx.live[&spawn.exec],
             pid: None,
         };
-        let before = self.processes.insert(name.to_string(), process);
-        assert!(
-            before.is_none(),
-            "two processes of {name} at {} ms",
-            self.ms()
-        );
+        let mut name = name.to_string();
+        if self.processes.contains_key(&name) {
+            let is_same = |other: &Process| other.job == process.job;
+            let one_job = |key: &String| key.split('@').next() == name.split('@').next();
+            let doubled = self.processes.iter();
+            let mut doubled = doubled.filter(|(key, other)| one_job(key) && is_same(other));
+            assert!(
+                self.namesakes && doubled.next().is_none(),
+                "two processes of {name} at {} ms",
+                self.ms()
+            );
+            name = format!("{name}@{}", spawn.exec.0);
+        }
+        self.processes.insert(name.clone(), process);
         let mut environment: Vec<_> = spawn
             .environment
             .iter()
@@ -372,9 +401,8 @@ impl Sim {
                 .iter()
                 .map(|(name, pid)| (name.to_string(), pid.to_string())),
         );
-        self.environment.insert(name.to_string(), environment);
+        self.environment.insert(name.clone(), environment);
         if !self.manual_starts {
-            let name = name.to_string();
             self.did_start(&name);
         }
     }
@@ -433,7 +461,8 @@ impl Sim {
             libc::SIGTERM => self.note("terminate", &name),
             other => self.note(&format!("signal-{other}"), &name),
         }
-        if signal == libc::SIGKILL || !self.stubborn.contains(&name) {
+        let own_name = name.split('@').next().unwrap_or_default();
+        if signal == libc::SIGKILL || !self.stubborn.iter().any(|stubborn| stubborn == own_name) {
             self.end(&name, ExitStatus::Signal(signal));
         }
     }
@@ -450,4 +479,10 @@ impl Sim {
     fn note(&mut self, verb: &str, subject: &str) {
         self.record.push(format!("{} {verb} {subject}", self.ms()));
     }
+}
+
+/// Whether several jobs share a name.
+fn has_namesakes(jobs: &[JobSpec]) -> bool {
+    let names: BTreeSet<&str> = jobs.iter().map(|job| &*job.name).collect();
+    names.len() < jobs.len()
 }

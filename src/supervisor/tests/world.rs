@@ -17,7 +17,7 @@ use crate::message::Signal;
 
 /// One move of the world.
 #[derive(Clone, Debug)]
-enum Move {
+pub(super) enum Move {
     Start(String),
     FailToStart(String),
     Exit(String, i32),
@@ -39,12 +39,18 @@ struct Entry {
     starts: Option<Starts>,
 }
 
+/// The configurations that a reload can choose from.
+pub(super) type Configs = Rc<Vec<Vec<JobSpec>>>;
+
 /// A world and what its record has shown so far.
 #[derive(Clone)]
 pub(super) struct World {
-    sim: Sim,
-    /// What a reload can choose from; the first one is the start's.
-    configs: Rc<Vec<Vec<JobSpec>>>,
+    pub(super) sim: Sim,
+    pub(super) configs: Configs,
+    /// The configuration in force.
+    pub(super) config: usize,
+    /// Every line of the record.
+    pub(super) history: Vec<String>,
     entries: BTreeMap<String, Entry>,
     hangups: u32,
     reloads: u32,
@@ -56,12 +62,17 @@ pub(super) struct World {
     code: Option<u8>,
     /// The grace time after SIGKILL passed before everything had ended.
     gave_up: bool,
-    moves: Vec<Move>,
+    pub(super) moves: Vec<Move>,
 }
 
 impl World {
     /// A world of the first of these configurations; a reload chooses another.
     pub(super) fn new(configs: Vec<Vec<JobSpec>>) -> Self {
+        Self::beginning(&Rc::new(configs), 0)
+    }
+
+    /// A world that begins with one of the configurations.
+    pub(super) fn beginning(configs: &Configs, config: usize) -> Self {
         let can_tell = |job: &&JobSpec| configs.len() == 1 && Starts::can_tell(job);
         let entry = |job| Entry {
             starts: Some(job).filter(can_tell).map(Starts::of),
@@ -69,10 +80,12 @@ impl World {
         };
         let jobs = configs.iter().flatten();
         let entries = jobs.map(|job| (job.name.to_string(), entry(job))).collect();
-        let sim = Sim::with_manual_starts(configs[0].clone());
+        let sim = Sim::with_manual_starts(configs[config].clone());
         let mut world = Self {
             sim,
-            configs: Rc::new(configs),
+            configs: Rc::clone(configs),
+            config,
+            history: Vec::new(),
             entries,
             hangups: 0,
             reloads: 0,
@@ -111,7 +124,7 @@ impl World {
         moves
     }
 
-    fn make(&mut self, next: &Move) {
+    pub(super) fn make(&mut self, next: &Move) {
         self.moves.push(next.clone());
         let own_end = !self.sim.is_shutting_down()
             && !matches!(next, Move::Reload(_) | Move::Terminate)
@@ -143,6 +156,7 @@ impl World {
                             .is_some()
                     );
                 } else {
+                    self.config = *config;
                     self.sim.reload(self.configs[*config].clone());
                 }
             }
@@ -167,7 +181,7 @@ impl World {
             }
             let ends = line.split_once(" event {Stopping, ");
             let name = ends.map_or("", |(_, name)| name.trim_end_matches('}'));
-            let mut jobs = self.configs.iter().flatten();
+            let mut jobs = self.configs[self.config].iter();
             if own_end && jobs.any(|job| &*job.name == name && job.essential) {
                 self.code
                     .get_or_insert(self.codes.get(name).copied().unwrap_or(1));
@@ -197,7 +211,9 @@ impl World {
     /// unless a reload has given it a successor.
     /// (That no two runs of a job overlap is the simulation's own assertion.)
     fn check(&mut self) {
-        for line in self.sim.take_record() {
+        let record = self.sim.take_record();
+        self.history.extend(record.iter().cloned());
+        for line in record {
             let fact = line.split_once(' ').map_or("", |(_, fact)| fact);
             let stopping = fact
                 .strip_prefix("event {Stopping, ")
@@ -218,7 +234,7 @@ impl World {
                 let alternating =
                     entry.stopped <= entry.stopping && entry.stopping <= entry.stopped + 1;
                 assert!(
-                    alternating && (entry.stopping == 1 || self.reloads > 0),
+                    self.sim.namesakes || alternating && (entry.stopping == 1 || self.reloads > 0),
                     "{line}: {:?}",
                     self.moves
                 );
@@ -230,7 +246,9 @@ impl World {
                 let due = entry.starts.as_ref().map_or(u32::MAX, |starts| starts.due);
                 assert!(entry.runs <= due, "{line} too early: {:?}", self.moves);
                 assert!(
-                    entry.stopping == 0 || (self.reloads > 0 && entry.stopping == entry.stopped),
+                    self.sim.namesakes
+                        || entry.stopping == 0
+                        || (self.reloads > 0 && entry.stopping == entry.stopped),
                     "{line} after it was stopping: {:?}",
                     self.moves
                 );
@@ -267,7 +285,7 @@ impl World {
 
     /// Told to shut down, a world in which everything starts and exits as it
     /// should is done without any time passing.
-    fn check_obedient_end(mut self) {
+    pub(super) fn check_obedient_end(mut self) {
         let before = self.sim.ms();
         if !self.sim.is_done() && !self.terminated {
             self.make(&Move::Terminate);
@@ -285,7 +303,7 @@ impl World {
 
     /// Told to shut down, a world that ignores it is done when the grace time
     /// is over, and no later than SIGKILL takes.
-    fn check_stubborn_end(mut self) {
+    pub(super) fn check_stubborn_end(mut self) {
         for name in self.entries.keys().cloned().collect::<Vec<_>>() {
             self.sim.ignores_sigterm(&name);
             self.sim.ignores_sigterm(&format!("check.{name}"));
