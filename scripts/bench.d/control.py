@@ -58,12 +58,10 @@ def free_port():
 
 
 @contextlib.contextmanager
-def page(shop, bytes_of_body, path="page.socket"):
+def page(shop, address, bytes_of_body):
     """The floor: a server of one page."""
-    address = shop.path(path)
-    with contextlib.suppress(FileNotFoundError):
-        (shop.directory / path).unlink()
-    with Running([shop.tool("page"), address, str(bytes_of_body)], stdout=subprocess.PIPE) as running:
+    command = [shop.tool("page"), str(address), str(bytes_of_body)]
+    with Running(command, stdout=subprocess.PIPE) as running:
         running.process.stdout.readline()
         yield address
 
@@ -83,15 +81,14 @@ def answers(shop):
         ENVIRON: (ENVIRON_RATE, ("POST", "/v3/environ", environ)),
     }
     results = {}
-    with Running(command, fifo, 1), page(shop, 2) as short, supervisord(shop) as rpc:
+    with Running(command, fifo, 1), page(shop, shop.path("page.socket"), 2) as short, supervisord(shop) as rpc:
         for row, (rate, request) in posts.items():
             addresses = {FLOOR: (short, request), OURS: (shop.socket, request)}
             if row is PING and rpc:
                 addresses["supervisord"] = rpc
             results[row.key] = one_after_the_other(shop, addresses)
             results[rate.key] = many_at_once(shop, addresses)
-        size = scrape_size(port)
-        with page(shop, size, "exposition.socket") as long:
+        with page(shop, free_port(), scrape_size(port)) as long:
             request = ("GET", "/metrics")
             results[SCRAPE.key] = one_after_the_other(
                 shop, {FLOOR: (long, request), OURS: (port, request)}

@@ -2,7 +2,7 @@
 
 import signal
 
-from control import free_port, telemetry
+from control import free_port, scrape_size, telemetry
 from lifecycle import LAST, STOP, lives, staying
 from measures import FLOOR, OURS, Row, at_most, at_most_times, measures
 from processes import gaps
@@ -28,7 +28,7 @@ SCALES = {
         ("stop", "stop per job: 1,000 jobs", "ns", 1.5, "100 jobs"),
         ("restart", "exit → next start ¹: beside 1,000 jobs", "ns", 1.2, "beside 1 job"),
         ("ping", "`GET /v3/ping` ¹: 1,000 jobs", "ns", 1.2, "1 job"),
-        ("scrape", "`GET /metrics`, 100 user metrics ¹: 1,000 jobs", "ns", 1.2, "1 job"),
+        ("scrape", "`GET /metrics` ¹, per KB of it: 1,000 jobs", "ns", 1.2, "1 job"),
     )
 }
 
@@ -87,7 +87,8 @@ def sizes(shop, count):
     with one_cpu(), Running(command, fifo, count):
         for name, address, path in (("ping", shop.socket, "/v3/ping"), ("scrape", port, "/metrics")):
             asked = shop.numbers("request", address, 1, many, "GET", path)
-            samples[name] = [took for [took] in asked]
+            kilobytes = scrape_size(port) / 1000 if name == "scrape" else 1
+            samples[name] = [took / kilobytes for [took] in asked]
     stamp = [shop.tool("job"), "stamp", fifo]
     restarted = {"name": "restarted", "exec": stamp, "restarts": rounds, "backoff": "none"}
     waiting = {"when": {"source": "SIGUSR2"}, "exec": [shop.tool("job"), "idle"]}

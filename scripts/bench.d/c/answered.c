@@ -4,17 +4,15 @@
  * Asks GET /v3/ping on the Unix socket until it is answered, then ends the
  * command with SIGTERM. Prints the nanoseconds of each run, one a line.
  */
-#include "common.h"
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "address.h"
 
-static int is_answered(const struct sockaddr_un *address)
+static int is_answered(const struct sockaddr_storage *address, socklen_t length)
 {
     static const char request[] = "GET /v3/ping HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n\r\n";
     char answer[1000];
     ssize_t got = 0;
     int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(server, (const struct sockaddr *)address, sizeof *address) == 0
+    if (connect(server, (const struct sockaddr *)address, length) == 0
         && write(server, request, sizeof request - 1) > 0)
         got = read(server, answer, sizeof answer);
     close(server);
@@ -25,14 +23,14 @@ int main(int argc, char **argv)
 {
     if (argc < 4)
         return 2;
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strncpy(address.sun_path, argv[2], sizeof address.sun_path - 1);
+    socklen_t length;
+    struct sockaddr_storage address = address_of(argv[2], &length);
     int out = hide_output();
     alarm(100);
     for (int runs = atoi(argv[1]); runs > 0; runs--) {
         int64_t began = now();
         pid_t pid = start(argv + 3);
-        while (!is_answered(&address))
+        while (!is_answered(&address, length))
             if (waitpid(pid, NULL, WNOHANG) == pid)
                 fail("it has ended");
             else

@@ -1,11 +1,9 @@
 /* The floor of an HTTP server: one thread, one page, one answer a connection.
  *
- * usage: page SOCKET BYTES
- * Answers every request with a body of BYTES bytes. Prints a line when it listens.
+ * usage: page ADDRESS BYTES
+ * ADDRESS is the path of a Unix socket or a port of 127.0.0.1. Answers every request with a body of BYTES bytes. Prints a line when it listens.
  */
-#include "common.h"
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "address.h"
 
 int main(int argc, char **argv)
 {
@@ -17,10 +15,11 @@ int main(int argc, char **argv)
     memset(answer + length, 'x', bytes);
     length += bytes;
 
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strncpy(address.sun_path, argv[1], sizeof address.sun_path - 1);
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (bind(listener, (struct sockaddr *)&address, sizeof address) || listen(listener, 128))
+    socklen_t address_length;
+    struct sockaddr_storage address = address_of(argv[1], &address_length);
+    int listener = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0), yes = 1;
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    if (bind(listener, (struct sockaddr *)&address, address_length) || listen(listener, 128))
         fail(argv[1]);
     puts("listening");
     fflush(stdout);

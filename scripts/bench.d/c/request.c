@@ -6,32 +6,12 @@
  * nanoseconds in which all COUNT requests were answered. Every answer must be a
  * 200 and must be complete.
  */
-#include "common.h"
-#include <netinet/in.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include "address.h"
 
 static struct sockaddr_storage address;
 static socklen_t address_length;
 static char request[70000];
 static size_t request_length;
-
-static void set_address(const char *text)
-{
-    if (text[0] == '/') {
-        struct sockaddr_un *a = (struct sockaddr_un *)&address;
-        a->sun_family = AF_UNIX;
-        strncpy(a->sun_path, text, sizeof a->sun_path - 1);
-        address_length = sizeof *a;
-    } else {
-        struct sockaddr_in *a = (struct sockaddr_in *)&address;
-        a->sin_family = AF_INET;
-        a->sin_port = htons(atoi(text));
-        a->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        address_length = sizeof *a;
-    }
-}
 
 static void ask(void)
 {
@@ -65,7 +45,7 @@ int main(int argc, char **argv)
         return 2;
     int clients = atoi(argv[2]), count = atoi(argv[3]);
     const char *body = argc > 6 ? argv[6] : "";
-    set_address(argv[1]);
+    address = address_of(argv[1], &address_length);
     request_length = snprintf(request, sizeof request,
         "%s %s HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s",
         argv[4], argv[5], strlen(body), body);
