@@ -83,7 +83,7 @@ pub struct Common {
 pub enum Error {
     /// What is wrong with the file.
     Config(Errors),
-    /// The name or the addresses of this host cannot be found out.
+    /// The name of this host cannot be found out.
     Host(io::Error),
     /// The log cannot go where it is to go.
     Log(OpenError),
@@ -100,10 +100,7 @@ impl fmt::Display for Error {
         match self {
             Self::Config(errors) => errors.fmt(f),
             Self::Host(error) => {
-                write!(
-                    f,
-                    "cannot find out the name and addresses of this host: {error}"
-                )
+                write!(f, "cannot find out the name of this host: {error}")
             }
             Self::Log(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),

@@ -77,8 +77,7 @@ pub fn graph(config: Option<PathBuf>) -> Result<(), String> {
 }
 
 fn this_host() -> Result<Host, String> {
-    Host::current()
-        .map_err(|error| format!("cannot find out the name and addresses of this host: {error}"))
+    Host::current().map_err(|error| format!("cannot find out the name of this host: {error}"))
 }
 
 /// Asks the supervisor at a socket for one thing after the other, until all is

@@ -259,13 +259,9 @@ fn the_quickstart_needs_nothing_but_busybox() {
 
 /// Everything that is wrong with a configuration, and what it warns of.
 fn findings(text: &str) -> Vec<String> {
-    let host = Host {
-        users: UserDatabase::of("app:x:1000:1000::/srv/app:/bin/sh", "video:x:44:"),
-        ..Host::new(
-            "box",
-            vec![("eth0".to_owned(), "192.0.2.1".parse().unwrap())],
-        )
-    };
+    let users = UserDatabase::of("app:x:1000:1000::/srv/app:/bin/sh", "video:x:44:");
+    let addresses = vec![("eth0".to_owned(), "192.0.2.1".parse().unwrap())];
+    let host = Host::new("box", addresses).with_users(users);
     let directory = Temporary::new();
     let file = directory.write("containerpilot.json5", text);
     match config::load(&file, &Environment::default(), &host) {

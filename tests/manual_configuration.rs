@@ -113,13 +113,9 @@ fn whole(marker: &str, example: &str) -> String {
 
 #[test]
 fn every_configuration_of_the_manual_is_a_good_one() {
-    let host = Host {
-        users: UserDatabase::of("app:x:1000:1000::/srv/app:/bin/sh", "video:x:44:"),
-        ..Host::new(
-            "manual",
-            vec![("eth0".to_owned(), "10.0.0.7".parse().unwrap())],
-        )
-    };
+    let users = UserDatabase::of("app:x:1000:1000::/srv/app:/bin/sh", "video:x:44:");
+    let addresses = vec![("eth0".to_owned(), "10.0.0.7".parse().unwrap())];
+    let host = Host::new("manual", addresses).with_users(users);
     let mut count = 0;
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
     let pages = fs::read_dir(directory)

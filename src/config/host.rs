@@ -1,8 +1,10 @@
 //! The host as a configuration sees it: its name, its addresses and its users.
 //!
 //! An input of the configuration, so that reading one is the same everywhere;
-//! only [`Host::current`] asks the kernel.
+//! only that of [`Host::current`] asks the kernel. What few configurations need
+//! is found out when it is first needed.
 
+use std::cell::OnceCell;
 use std::ffi::CStr;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,12 +13,12 @@ use super::interfaces::Addresses;
 use super::user_database::UserDatabase;
 
 /// The host as a configuration sees it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Host {
     /// Its name, which ends the id of every service.
     pub name: String,
-    /// The addresses of its interfaces.
-    pub addresses: Addresses,
+    /// The addresses of its interfaces, or why they can't be told.
+    addresses: OnceCell<Result<Addresses, String>>,
     /// Its users and groups.
     pub users: UserDatabase,
 }
@@ -27,20 +29,40 @@ impl Host {
     pub fn new(name: impl Into<String>, interfaces: Vec<(String, IpAddr)>) -> Self {
         Self {
             name: name.into(),
-            addresses: Addresses::new(interfaces),
+            addresses: OnceCell::from(Ok(Addresses::new(interfaces))),
             users: UserDatabase::of("", ""),
         }
+    }
+
+    /// The same host with these users.
+    #[must_use]
+    pub fn with_users(self, users: UserDatabase) -> Self {
+        Self { users, ..self }
     }
 
     /// The host this process runs on.
     ///
     /// # Errors
-    /// The kernel's, if it tells neither name nor addresses.
+    /// The kernel's, if it does not tell the name.
     pub fn current() -> io::Result<Self> {
         Ok(Self {
+            name: name()?,
+            addresses: OnceCell::new(),
             users: UserDatabase::of_host(),
-            ..Self::new(name()?, interfaces()?)
         })
+    }
+
+    /// The addresses of its interfaces.
+    ///
+    /// # Errors
+    /// Why the kernel does not tell them, for an operator.
+    pub fn addresses(&self) -> Result<&Addresses, String> {
+        let found = self.addresses.get_or_init(|| {
+            interfaces()
+                .map(Addresses::new)
+                .map_err(|error| format!("cannot find out the addresses of this host: {error}"))
+        });
+        found.as_ref().map_err(String::clone)
     }
 }
 
@@ -120,7 +142,7 @@ mod tests {
     fn this_host_has_a_name_and_a_loopback_address() {
         let host = Host::current().unwrap();
         assert!(!host.name.is_empty());
-        let lo = host.addresses.choose(&["lo:inet"]).unwrap();
+        let lo = host.addresses().unwrap().choose(&["lo:inet"]).unwrap();
         assert_eq!(lo, IpAddr::from([127, 0, 0, 1]));
     }
 

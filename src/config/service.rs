@@ -134,10 +134,10 @@ pub(crate) fn address(
     at: &Path<'_>,
     findings: &mut Findings,
 ) -> Option<IpAddr> {
-    let chosen = match interfaces {
-        None | Some([]) => host.addresses.choose(&interfaces::DEFAULT),
-        Some(specifications) => host.addresses.choose(specifications),
-    };
+    let chosen = host.addresses().and_then(|addresses| match interfaces {
+        None | Some([]) => addresses.choose(&interfaces::DEFAULT),
+        Some(specifications) => addresses.choose(specifications),
+    });
     chosen.map_err(|message| findings.error(at, message)).ok()
 }
 

@@ -17,10 +17,7 @@ bare:x:34:33
 const GROUP: &str = "www:x:33:\nvideo:x:44:app,web\naudio:x:29:app\n";
 
 fn host() -> Host {
-    Host {
-        users: UserDatabase::of(PASSWD, GROUP),
-        ..Host::new("here", Vec::new())
-    }
+    Host::new("here", Vec::new()).with_users(UserDatabase::of(PASSWD, GROUP))
 }
 
 /// What a file with these settings and this job is read to, or all its errors.
