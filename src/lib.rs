@@ -75,6 +75,7 @@ pub mod discovery;
 pub mod environment;
 pub mod event;
 mod feed;
+pub mod handoff;
 pub mod http;
 pub mod init;
 pub mod journal;

@@ -10,14 +10,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::Sender;
-
 use crate::config::{
     Config, ExecSpec, InitialStatus, LoggingSpec, ProbeSpec, ServiceSpec, WatchSpec,
 };
 use crate::control::api::{Reply, Request};
 use crate::environment::Environment;
 use crate::event::Event;
+use crate::handoff::Giver;
 use crate::telemetry::question::{Answer, AnswerTo, Question};
 
 /// One run of a job, or one health check of it.
@@ -130,18 +129,18 @@ pub enum Signal {
 /// Where the answer to a request goes; the asker waits there, so that the loop
 /// never waits for it.
 #[derive(Clone, Debug)]
-pub struct ReplyTo(Sender<Reply>);
+pub struct ReplyTo(Giver<Reply>);
 
 impl ReplyTo {
-    /// Answers go to `sender`, which must have room for one.
-    pub fn new(sender: Sender<Reply>) -> Self {
-        Self(sender)
+    /// The answer is handed to whoever waits at the other end.
+    pub fn new(giver: Giver<Reply>) -> Self {
+        Self(giver)
     }
 
     /// Answers. An asker that has gone away needs no answer, so nothing is
     /// reported if it has.
     pub fn send(self, reply: Reply) {
-        let _gone = self.0.try_send(reply);
+        self.0.give(reply);
     }
 }
 

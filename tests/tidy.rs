@@ -24,6 +24,7 @@ const LAYERS: &[&[&str]] = &[
         "clock",
         "environment",
         "event",
+        "handoff",
         "name_lookup",
         "ring",
         "search_path",

@@ -12,13 +12,14 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, bounded};
+use crossbeam_channel::RecvTimeoutError;
 
 use super::api::{self, Asked, Endpoint, Reply, Request, SERVER_MARGIN};
 use super::socket::{self, SocketFile};
 use super::status;
 use super::streams::{self, Sources};
 use crate::clock::Clock;
+use crate::handoff::handoff;
 use crate::http::{self, Body, Limits, Listener, Method, Response, Server};
 use crate::message::{Message, ReplyTo};
 
@@ -184,8 +185,8 @@ impl Endpoints {
 
     /// Asks the supervisor and waits for its reply.
     fn ask(&self, request: Request, patience: Duration) -> Reply {
-        let (sender, reply) = bounded(1);
-        (self.inbox)(Message::Request(request, ReplyTo::new(sender)));
+        let (giver, reply) = handoff();
+        (self.inbox)(Message::Request(request, ReplyTo::new(giver)));
         reply
             .recv_timeout(patience)
             .unwrap_or_else(|error| Reply::Refused {

@@ -32,13 +32,25 @@ impl Supervisor {
     /// Changes what children of the future and the next rendering of the
     /// template see.
     fn put_env(&mut self, changes: Vec<(String, Option<String>)>) -> Reply {
+        // Children that are starting keep what they were given.
+        let given = Arc::make_mut(&mut self.fx.environment);
+        let mut hides_ours = false;
         for (name, value) in changes {
+            hides_ours |= is_ours(&name);
             match value {
-                Some(value) => self.identity.environment.set(name, value),
-                None => self.identity.environment.unset(&name),
+                Some(value) => {
+                    given.set(name.as_str(), value.as_str());
+                    self.identity.environment.set(name, value);
+                }
+                None => {
+                    given.unset(&name);
+                    self.identity.environment.unset(&name);
+                }
             }
         }
-        self.refresh_environment();
+        if hides_ours {
+            self.refresh_environment();
+        }
         Reply::Done
     }
 
@@ -66,4 +78,10 @@ impl Supervisor {
         }
         self.fx.environment = Arc::new(environment);
     }
+}
+
+/// Whether a variable may be one that the supervisor sets itself, which nobody
+/// can change.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("CONTAINERPILOT_")
 }

@@ -2,10 +2,9 @@
 //!
 //! Plain values on their way from one thread to the other and back.
 
-use crossbeam_channel::Sender;
-
 use super::metrics::Snapshot;
 use super::status::Status;
+use crate::handoff::Giver;
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,17 +27,17 @@ pub enum Answer {
 /// Where an answer goes; the asker waits there, so that the loop never waits
 /// for it.
 #[derive(Clone, Debug)]
-pub struct AnswerTo(Sender<Answer>);
+pub struct AnswerTo(Giver<Answer>);
 
 impl AnswerTo {
-    /// Answers go to `sender`, which must have room for one.
-    pub fn new(sender: Sender<Answer>) -> Self {
-        Self(sender)
+    /// The answer is handed to whoever waits at the other end.
+    pub fn new(giver: Giver<Answer>) -> Self {
+        Self(giver)
     }
 
     /// Answers. An asker that has gone away needs no answer, so nothing is
     /// reported if it has.
     pub fn send(self, answer: Answer) {
-        let _gone = self.0.try_send(answer);
+        self.0.give(answer);
     }
 }

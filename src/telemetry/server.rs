@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{RecvTimeoutError, bounded};
+use crossbeam_channel::RecvTimeoutError;
 
 use super::metrics::Snapshot;
 use super::negotiation;
@@ -20,6 +20,7 @@ use super::question::{Answer, AnswerTo, Question};
 use super::render::{Surroundings, render};
 use super::status::Status;
 use crate::clock::Clock;
+use crate::handoff::handoff;
 use crate::http::{self, Limits, Listener, Method, Response, Server};
 
 /// How long the supervisor may take to answer; half of what Prometheus waits for
@@ -185,8 +186,8 @@ fn page(status: &Status) -> Response {
 impl Pages {
     /// Asks the supervisor and waits for the answer.
     fn ask(&self, question: Question) -> Result<Answer, RecvTimeoutError> {
-        let (sender, answer) = bounded(1);
-        (self.outside.ask)(question, AnswerTo::new(sender));
+        let (giver, answer) = handoff();
+        (self.outside.ask)(question, AnswerTo::new(giver));
         answer.recv_timeout(self.patience)
     }
 

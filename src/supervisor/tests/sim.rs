@@ -4,12 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded};
-
 use super::specs::config;
 use crate::config::{Config, JobSpec};
 use crate::control::api::{Reload, Reply, Request};
 use crate::environment::Environment;
+use crate::handoff::{Taker, handoff};
 use crate::message::{
     Action, ExecId, ExitStatus, Label, Message, Pid, Probe, ReplyTo, Signal, Spawn, StartError,
     Wish,
@@ -204,12 +203,12 @@ impl Sim {
     }
 
     /// A request whose answer comes later.
-    pub(super) fn ask(&mut self, request: Request) -> Receiver<Reply> {
-        let (sender, receiver) = bounded(1);
+    pub(super) fn ask(&mut self, request: Request) -> Taker<Reply> {
+        let (giver, answer) = handoff();
         self.facts
-            .push_back(Message::Request(request, ReplyTo::new(sender)));
+            .push_back(Message::Request(request, ReplyTo::new(giver)));
         self.settle();
-        receiver
+        answer
     }
 
     /// An accepted configuration with these jobs takes over.

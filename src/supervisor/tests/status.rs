@@ -1,19 +1,18 @@
 //! SPEC §11: what `GET /status` shows, at every moment.
 
-use crossbeam_channel::bounded;
-
 use super::sim::Sim;
 use super::specs::{config, job};
 use crate::config::{Config, JobSpec, ServiceSpec, TelemetrySpec};
 use crate::control::api::Request;
 use crate::event::Code;
+use crate::handoff::handoff;
 use crate::message::{Message, Signal};
 use crate::telemetry::question::{Answer, AnswerTo, Question};
 
 /// `jobs | services`, each as `name status`.
 fn status(sim: &mut Sim) -> String {
-    let (sender, answer) = bounded(1);
-    sim.send(Message::Question(Question::Status, AnswerTo::new(sender)));
+    let (giver, answer) = handoff();
+    sim.send(Message::Question(Question::Status, AnswerTo::new(giver)));
     let Ok(Answer::Status(status)) = answer.try_recv() else {
         panic!("no status");
     };
