@@ -261,16 +261,18 @@ fn limit() -> Vec<Value> {
     bounds
 }
 
-/// A pattern of the integers from `min` to `max`.
+/// A pattern of the integers from `min`, which is at most 1, to `max`.
 fn digits(min: i64, max: i64) -> String {
-    if min < 0 {
-        let below = digits(0, min.saturating_neg());
-        let below = below
-            .trim_start_matches(r"^(\+?")
-            .trim_end_matches("|-?0+)$");
-        let above = digits(0, max);
-        return format!("{}|-{below})$", above.trim_end_matches(")$"));
-    }
+    let zero = if min <= 0 { "|-?0+" } else { "" };
+    let below = match min {
+        0.. => String::new(),
+        _ => format!("|-{}", up_to(min.saturating_neg())),
+    };
+    format!(r"^(\+?{}{zero}{below})$", up_to(max))
+}
+
+/// A pattern of the integers from 1 to `max`.
+fn up_to(max: i64) -> String {
     let mut ranges: Vec<String> = Vec::new();
     let largest = max.to_string();
     if largest.len() > 1 {
@@ -291,8 +293,7 @@ fn digits(min: i64, max: i64) -> String {
         }
     }
     ranges.push(largest);
-    let zero = if min == 0 { "|-?0+" } else { "" };
-    format!(r"^(\+?0*({}){zero})$", ranges.join("|"))
+    format!("0*({})", ranges.join("|"))
 }
 
 /// A pattern of a word in upper and lower case.

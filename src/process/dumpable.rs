@@ -50,3 +50,27 @@ fn is_dumpable() -> bool {
     // SAFETY: prctl with this option takes nothing.
     unsafe { libc::prctl(libc::PR_GET_DUMPABLE) == 1 }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the kernel does when a child that shares our memory changes its user.
+    fn change_credentials() {
+        let no: libc::c_ulong = 0;
+        // SAFETY: prctl with this option takes one integer and no pointers.
+        unsafe { libc::prctl(libc::PR_SET_DUMPABLE, no) };
+    }
+
+    #[test]
+    fn the_mark_is_taken_back_when_the_last_child_is_gone() {
+        assert!(is_dumpable(), "nothing else of these tests changes it");
+        let first = Window::open();
+        change_credentials();
+        let second = Window::open();
+        drop(first);
+        assert!(!is_dumpable(), "one child is left");
+        drop(second);
+        assert!(is_dumpable());
+    }
+}

@@ -220,8 +220,8 @@ impl fmt::Display for Step {
                 let (soft, hard) = (bound(limit.soft), bound(limit.hard));
                 write!(f, "\"limits.{}\" ([{soft}, {hard}])", limit.resource.name())
             }
-            Self::Groups(gids, _) => write!(f, "\"groups\" ({gids:?})"),
-            Self::Group(gid) => write!(f, "\"user\" (its group {gid})"),
+            Self::Groups(gids, _) => write!(f, "\"user\" or \"groups\" (the groups {gids:?})"),
+            Self::Group(gid) => write!(f, "\"user\" (the group {gid})"),
             Self::User(uid) => write!(f, "\"user\" ({uid})"),
             Self::NoCapabilities => f.write_str("\"user\" (without capabilities)"),
             Self::NoNewPrivileges => f.write_str("\"noNewPrivileges\""),
@@ -313,8 +313,8 @@ mod tests {
                 "\"oomScoreAdj\" (-500)",
                 "\"nice\" (-5)",
                 "\"limits.core\" ([0, unlimited])",
-                "\"groups\" ([29, 44])",
-                "\"user\" (its group 33)",
+                "\"user\" or \"groups\" (the groups [29, 44])",
+                "\"user\" (the group 33)",
                 "\"user\" (1000)",
                 "\"user\" (without capabilities)",
                 "\"noNewPrivileges\"",
@@ -326,7 +326,7 @@ mod tests {
             user: Some(Identity { uid: 0, gid: 0 }),
             ..ContextSpec::default()
         };
-        assert_eq!(told(&root), ["\"user\" (its group 0)", "\"user\" (0)"]);
+        assert_eq!(told(&root), ["\"user\" (the group 0)", "\"user\" (0)"]);
     }
 
     #[test]
