@@ -132,7 +132,8 @@ impl<'f> Launch<'f> {
     pub(super) fn start(self) -> Result<Pid, StartError> {
         let changes_user = |step: &Step| matches!(step, Step::User(_));
         let window = self.steps.iter().any(changes_user).then(Window::open);
-        let pid = self.clone_child().map_err(|cause| self.refused(&cause))?;
+        let refused = |cause| program::explain(self.name, Path::new(""), &cause);
+        let pid = self.clone_child().map_err(refused)?;
         drop(window);
         match self.failed_at.load(Ordering::Acquire) {
             NOWHERE => Ok(pid),

@@ -6,10 +6,13 @@ use std::time::Duration;
 
 use super::sim::Sim;
 use super::specs::{config, job};
+use crate::config::context::Identity;
+use crate::config::limits::{Limit, Resource};
 use crate::config::logging::{Level, LogOutput};
+use crate::config::variables::Variables;
 use crate::config::{
-    Config, ConsulSpec, InitialStatus, MetricKind, MetricSpec, ServiceSpec, TelemetrySpec,
-    WatchSpec,
+    Config, ConsulSpec, ContextSpec, InitialStatus, JobSpec, MetricKind, MetricSpec, ServiceSpec,
+    TelemetrySpec, WatchSpec,
 };
 use crate::control::api::{Reload, Reply, Request};
 use crate::message::{Message, Signal};
@@ -249,4 +252,80 @@ fn dry_runs_and_reloads_wait_for_each_other() {
     sim.signal(Signal::Terminate);
     let refused = answers[3].try_recv();
     assert!(matches!(refused, Ok(Reply::Refused { status: 503, .. })));
+}
+
+/// A context in which every setting is another one than the default.
+fn context() -> ContextSpec {
+    let mut secret = Variables::default();
+    secret.set("TOKEN", Some("hunter2".to_owned()));
+    ContextSpec {
+        user: Some(Identity { uid: 1, gid: 2 }),
+        groups: Some(vec![3]),
+        cwd: Some("/srv".into()),
+        umask: Some(0o77),
+        nice: Some(1),
+        oom_score_adj: Some(1),
+        limits: vec![Limit {
+            resource: Resource::Core,
+            soft: 0,
+            hard: 0,
+        }],
+        no_new_privileges: true,
+        login: secret.clone(),
+        common: Arc::new(secret.clone()),
+        files: secret.clone(),
+        own: secret,
+    }
+}
+
+fn in_context(name: &str, context: ContextSpec) -> JobSpec {
+    let mut job = job(name);
+    let exec = job.exec.as_mut().unwrap();
+    Arc::make_mut(exec).context = Some(Arc::new(context));
+    job
+}
+
+#[test]
+fn a_changed_context_replaces_the_process_and_its_plan_names_keys_alone() {
+    let other_file = ContextSpec {
+        files: Variables::default(),
+        ..context()
+    };
+    let before = [
+        job("all"),
+        in_context("file", context()),
+        in_context("same", context()),
+    ];
+    let mut sim = Sim::new(before.into());
+    let now = vec![
+        in_context("all", context()),
+        in_context("file", other_file),
+        in_context("same", context()),
+    ];
+    expect_plan(
+        &answer(&mut sim, VERBOSE, config(now)),
+        "replace job[all]: user, groups, cwd, umask, env, envFile, nice, oomScoreAdj, limits, noNewPrivileges
+         replace job[file]: envFile
+         keep job[same]
+         keep control
+         keep logging
+         keep environment",
+    );
+}
+
+#[test]
+fn a_changed_context_of_a_check_is_told_once_and_by_its_own_keys() {
+    let mut before = job("a").checked_every(1000, 500);
+    let mut sim = Sim::new(vec![before.clone()]);
+    let check = before.health.as_mut().unwrap().exec_mut().unwrap();
+    Arc::make_mut(check).context = Some(Arc::new(context()));
+    before.exec = in_context("a", context()).exec;
+    let reply = answer(&mut sim, DRY, config(vec![before]));
+    expect_plan(
+        &reply,
+        "replace job[a]: user, groups, cwd, umask, env, envFile, nice, oomScoreAdj, limits, noNewPrivileges
+         keep control
+         keep logging
+         keep environment",
+    );
 }
