@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::tls::Tls;
+
 use super::decode::{Integer, Span};
 use super::duration;
 use super::exec::{Exec, ExecSpec, RawOutput};
@@ -44,6 +46,17 @@ impl HealthSpec {
         match &self.check {
             Some(CheckSpec::Exec(exec)) => Some(exec),
             Some(CheckSpec::Probe(_)) | None => None,
+        }
+    }
+
+    /// The certificates of the check, while nobody else has it.
+    pub(crate) fn tls_mut(&mut self) -> Option<&mut Tls> {
+        match &mut self.check {
+            Some(CheckSpec::Probe(probe)) => match Arc::get_mut(probe)? {
+                ProbeSpec::Http(spec) => spec.tls.as_mut(),
+                ProbeSpec::Connect(_) => None,
+            },
+            Some(CheckSpec::Exec(_)) | None => None,
         }
     }
 

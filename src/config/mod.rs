@@ -64,6 +64,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::environment::Environment;
+use crate::tls;
 
 pub use backoff::Backoff;
 pub use consul::ConsulSpec;
@@ -314,6 +315,10 @@ impl RawConfig {
                 }
                 jobs.extend(raw.into_spec(host, &around, at, findings));
             });
+        let checks = jobs
+            .iter_mut()
+            .filter_map(|job: &mut JobSpec| job.health.as_mut());
+        tls::share(checks.filter_map(HealthSpec::tls_mut));
         let mut watches = Vec::new();
         self.watches
             .unwrap_or_default()

@@ -101,12 +101,24 @@ fn connect_tcp(addresses: &[SocketAddr], time: Time) -> Result<TcpStream, String
             .left()
             .map(|left| left / u32::try_from(others).unwrap_or(1));
         let share = share.map(|share| share.max(Duration::from_millis(1)));
-        match share.and_then(|share| TcpStream::connect_timeout(address, share)) {
+        let connected = share
+            .and_then(|share| TcpStream::connect_timeout(address, share))
+            .and_then(not_to_itself);
+        match connected {
             Ok(stream) => return Ok(stream),
             Err(error) => why = why.or_else(|| Some(refused(address, &error, time))),
         }
     }
     Err(why.unwrap_or_else(|| "its name has no address".to_owned()))
+}
+
+/// Without a listener, a connection to a port that the kernel also gives to
+/// clients may come from that very port, and then reaches nobody but itself.
+fn not_to_itself(stream: TcpStream) -> io::Result<TcpStream> {
+    match stream.local_addr()? == stream.peer_addr()? {
+        true => Err(io::Error::from_raw_os_error(libc::ECONNREFUSED)),
+        false => Ok(stream),
+    }
 }
 
 fn refused(place: &impl std::fmt::Display, error: &io::Error, time: Time) -> String {

@@ -82,6 +82,17 @@ pub fn load(spec: &TlsSpec) -> Result<Tls, Vec<Problem>> {
     })
 }
 
+/// Lets all that are the same be one: those that a whole system trusts take 100 KiB.
+pub fn share<'t>(all: impl Iterator<Item = &'t mut Tls>) {
+    let mut known: Vec<Tls> = Vec::new();
+    for tls in all {
+        match known.iter().find(|known| **known == *tls) {
+            Some(same) => tls.clone_from(same),
+            None => known.push(tls.clone()),
+        }
+    }
+}
+
 /// What rustls makes of it; without roots, everybody is trusted.
 fn config(
     roots: Option<RootCertStore>,
@@ -314,4 +325,33 @@ fn expected_name(host: &str) -> Result<ServerName<'static>, rustls::Error> {
     }
     ServerName::try_from(bare.to_owned())
         .map_err(|_| rustls::Error::General(format!("{bare:?} is no host name")))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn blind(server_name: &str) -> Tls {
+        load(&TlsSpec {
+            ca_file: None,
+            ca_path: None,
+            client_cert: None,
+            client_key: None,
+            server_name: Some(server_name.to_owned()),
+            verify: false,
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn what_is_the_same_is_kept_once() {
+        let mut all = [blind("a"), blind("b"), blind("a")];
+        share(all.iter_mut());
+        let [one, other, again] = all;
+        assert!(Arc::ptr_eq(&one.config, &again.config));
+        assert!(!Arc::ptr_eq(&one.config, &other.config));
+        assert_ne!(one, other);
+    }
 }

@@ -13,9 +13,9 @@ use std::io;
 use std::path::PathBuf;
 
 #[cfg(not(feature = "tls"))]
-pub use absent::{Tls, load};
+pub use absent::{Tls, load, share};
 #[cfg(feature = "tls")]
-pub use files::{Tls, load};
+pub use files::{Tls, load, share};
 
 /// How the other side proves who it is, and we to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use crate::support::consul::{Agent, nobody};
-use crate::support::{Temporary, jobs, skip};
+use crate::support::{Temporary, is_root, jobs, skip};
 use crate::{PATIENT, checking, expect};
 
 const CONNECTED: &str = "is healthy: connected after ";
@@ -71,6 +71,25 @@ fn a_socket_at_which_somebody_listens_is_healthy_and_a_left_over_file_is_not() {
             ("none", "(os error 2)"),
         ],
     );
+}
+
+#[test]
+fn a_connection_that_reaches_only_itself_is_none() {
+    if !is_root() {
+        return skip("a network namespace needs root");
+    }
+    // A host that has no other port for its clients than the one they ask for.
+    let script = "ip link set lo up; exec 9>/proc/sys/net/ipv4/ip_local_port_range; \
+        echo '40000 40000' >&9; exec 9>&-; exec \"$@\"";
+    let start = jobs(&format!(
+        "{{ name: 'app', health: {{ tcp: 40000, {PATIENT} }} }}"
+    ));
+    let words = ["unshare", "--net", "sh", "-ec", script, "sh"];
+    let mut supervisor = start.through(&words).start();
+    let line = supervisor.stdout.wait_for("app is ");
+    let refused = "app is unhealthy: cannot connect to 127.0.0.1:40000: ";
+    assert!(line.contains(refused), "{line}");
+    assert_eq!(supervisor.terminate(), 0);
 }
 
 /// Makes a listener's queue as short as can be.
