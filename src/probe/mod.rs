@@ -10,6 +10,7 @@ mod connection;
 mod http;
 mod response;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,7 @@ use crossbeam_channel::Sender;
 use self::connection::{Time, connect};
 use crate::config::ProbeSpec;
 use crate::config::url::Place;
-use crate::message::{ExecId, Message, Probe};
+use crate::message::{Message, Probe};
 use crate::name_lookup::without_asking;
 
 /// For an exchange in plain HTTP with an address, which takes 16 KiB of it without
@@ -37,12 +38,14 @@ pub fn start(probe: Probe, inbox: &Sender<Message>) {
         .stack_size(stack(&probe.spec));
     let report_to = inbox.clone();
     let started = thread.spawn(move || {
-        let report = Report::new(exec, report_to);
-        report.did_probe(run(&probe.spec, probe.timeout));
+        let result = panic::catch_unwind(AssertUnwindSafe(|| run(&probe.spec, probe.timeout)));
+        let panicked = |_| Err("internal error: the check panicked".to_owned());
+        // The loop ends last; if it has ended, nobody needs the report.
+        let _gone = report_to.send(Message::Probed(exec, result.unwrap_or_else(panicked)));
     });
     if let Err(cause) = started {
-        Report::new(exec, inbox.clone())
-            .did_probe(Err(format!("cannot start a thread for it: {cause}")));
+        let why = format!("cannot start a thread for it: {cause}");
+        let _as_above = inbox.send(Message::Probed(exec, Err(why)));
     }
 }
 
@@ -74,37 +77,5 @@ fn stack(spec: &ProbeSpec) -> usize {
     match leads_elsewhere || is_asked_for {
         true => LARGE_STACK,
         false => STACK,
-    }
-}
-
-/// The one report of how a check went.
-struct Report {
-    exec: ExecId,
-    inbox: Option<Sender<Message>>,
-}
-
-impl Report {
-    fn new(exec: ExecId, inbox: Sender<Message>) -> Self {
-        Self {
-            exec,
-            inbox: Some(inbox),
-        }
-    }
-
-    fn did_probe(mut self, result: Result<String, String>) {
-        self.send(result);
-    }
-
-    fn send(&mut self, result: Result<String, String>) {
-        if let Some(inbox) = self.inbox.take() {
-            // The loop ends last; if it has ended, nobody needs the report.
-            let _gone = inbox.send(Message::Probed(self.exec, result));
-        }
-    }
-}
-
-impl Drop for Report {
-    fn drop(&mut self) {
-        self.send(Err("internal error: its thread ended early".to_owned()));
     }
 }

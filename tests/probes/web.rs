@@ -2,7 +2,6 @@
 
 use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::thread;
@@ -11,6 +10,7 @@ use std::time::Duration;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use crate::support::PATIENCE;
+use crate::support::network::reset_when_closed;
 
 /// A connection as a server sees it.
 pub(crate) trait Peer: Read + Write {
@@ -27,21 +27,7 @@ impl Peer for TcpStream {
 
     fn close(&self, roughly: bool) {
         if roughly {
-            let linger = libc::linger {
-                l_onoff: 1,
-                l_linger: 0,
-            };
-            let size = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap();
-            // SAFETY: the option's value is a live linger of that size.
-            unsafe {
-                libc::setsockopt(
-                    self.as_raw_fd(),
-                    libc::SOL_SOCKET,
-                    libc::SO_LINGER,
-                    (&raw const linger).cast(),
-                    size,
-                )
-            };
+            reset_when_closed(self);
         } else {
             // The client may have closed before.
             let _gone = self.shutdown(Shutdown::Write);

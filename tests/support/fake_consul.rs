@@ -2,7 +2,6 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsRawFd as _;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -10,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender, unbounded};
 
 use super::PATIENCE;
 use super::consul::nobody;
+use super::network::reset_when_closed;
 
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +154,7 @@ impl Session {
                 false
             }
             Mood::Reset => {
-                self.reset();
+                reset_when_closed(&self.stream);
                 false
             }
             Mood::Garbage => {
@@ -184,25 +184,6 @@ impl Session {
 
     fn say(&mut self, text: &str) -> bool {
         self.stream.write_all(text.as_bytes()).is_ok()
-    }
-
-    /// Closes so that the kernel sends a reset instead of a proper end.
-    fn reset(&self) {
-        let linger = libc::linger {
-            l_onoff: 1,
-            l_linger: 0,
-        };
-        let size = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap();
-        // SAFETY: the socket is open and the option points to a live `linger`.
-        unsafe {
-            libc::setsockopt(
-                self.stream.as_raw_fd(),
-                libc::SOL_SOCKET,
-                libc::SO_LINGER,
-                (&raw const linger).cast(),
-                size,
-            )
-        };
     }
 
     /// Writes until nobody takes any more, but no more than 100 MB.

@@ -1,7 +1,30 @@
 //! Network namespaces joined by a cable: hosts of their own, as far as the
-//! network is concerned.
+//! network is concerned; and rough ends of connections.
+
+use std::net::TcpStream;
+use std::os::fd::AsRawFd as _;
 
 use super::{command, is_root, run, skip};
+
+/// Makes the kernel send a reset instead of a proper end when a connection is
+/// closed.
+pub(crate) fn reset_when_closed(stream: &TcpStream) {
+    let linger = libc::linger {
+        l_onoff: 1,
+        l_linger: 0,
+    };
+    let size = libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap();
+    // SAFETY: the socket is open and the option points to a live `linger`.
+    unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_LINGER,
+            (&raw const linger).cast(),
+            size,
+        )
+    };
+}
 
 /// Two hosts, `10.77.0.1` and `10.77.0.2`, and the cable between them.
 #[derive(Debug)]
