@@ -48,8 +48,15 @@ struct Check {
     /// Its result does not count any more: it took too long, or checking ended.
     /// Its process, if it has one, is being killed.
     discarded: bool,
-    /// It took too long.
-    is_late: bool,
+    /// When it has had its time, and the last word, too.
+    due: Option<Instant>,
+}
+
+impl Check {
+    /// Whether it hangs: a built-in one ends in its time otherwise.
+    fn hangs(&self, now: Instant) -> bool {
+        self.is_probe && self.due.is_some_and(|due| due <= now)
+    }
 }
 
 /// Results that followed each other.
@@ -160,10 +167,9 @@ impl Health {
     /// check in flight counts.
     pub(super) fn update(&mut self, spec: HealthSpec, fx: &mut Effects) {
         let new_beat = spec.interval != self.spec.interval;
-        let is_late = |check: &mut Check| check.is_probe && check.is_late;
         if spec.check != self.spec.check {
             // One that hangs says nothing of another, and needs not be waited for.
-            self.check.take_if(is_late);
+            self.check.take_if(|check| check.hangs(fx.now));
         }
         self.spec = spec;
         if new_beat && self.wanted && !fx.maintenance {
@@ -247,7 +253,7 @@ impl Health {
     pub(super) fn on_tick(&mut self, deadline: Instant, fx: &mut Effects) -> Option<bool> {
         fx.next_beat(Timer::CheckTick(self.job), deadline, self.spec.interval);
         match &self.check {
-            Some(check) if check.is_probe && check.is_late => {
+            Some(check) if check.hangs(fx.now) => {
                 let reason = "the check before still hangs in a name lookup".to_owned();
                 self.judge(Err(reason), fx.now, fx)
             }
@@ -274,7 +280,7 @@ impl Health {
             is_probe: matches!(self.spec.check, Some(CheckSpec::Probe(_))),
             began: fx.now,
             discarded: false,
-            is_late: false,
+            due: fx.now.checked_add(after),
         });
         fx.set_timer(Timer::Check(self.job), after);
         None
@@ -282,8 +288,7 @@ impl Health {
 
     /// The check in flight has taken too long.
     pub(super) fn on_timeout(&mut self, fx: &mut Effects) -> Option<bool> {
-        let check = self.check.as_mut()?;
-        check.is_late = true;
+        let check = self.check.as_ref()?;
         let (began, is_probe) = (check.began, check.is_probe);
         let timeout = self.spec.timeout;
         let reason = match is_probe {
@@ -338,7 +343,7 @@ impl Health {
     fn ended(&mut self, result: Result<String, String>, fx: &mut Effects) -> Option<bool> {
         fx.timers.cancel(Timer::Check(self.job));
         let check = self.check.take()?;
-        if !(check.is_probe && check.is_late) {
+        if !(check.discarded && check.hangs(fx.now)) {
             let took = fx.since(check.began);
             fx.metrics.built_in.check_ended(&self.name, took);
         }

@@ -172,6 +172,21 @@ fn one_that_was_paused_is_not_taken_for_late() {
 }
 
 #[test]
+fn one_that_was_paused_and_hangs_fails_when_its_time_is_over() {
+    let mut sim = Sim::new(vec![probed()]);
+    sim.lookups_hang = true;
+    sim.advance(1000);
+    sim.request(Request::Maintenance(true));
+    sim.request(Request::Maintenance(false));
+    sim.take_record();
+    sim.advance(1000);
+    sim.expect(
+        "2000 warn app is unhealthy: the check before still hangs in a name lookup
+         2000 event {StatusUnhealthy, app}",
+    );
+}
+
+#[test]
 fn shutdown_does_not_wait_for_an_answer() {
     for hangs in [false, true] {
         let mut sim = Sim::new(vec![probed()]);
