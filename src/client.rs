@@ -105,7 +105,7 @@ impl fmt::Display for Error {
             ),
             Cause::PermissionDenied => write!(
                 f,
-                "cannot reach the control socket {socket:?}: permission denied"
+                "cannot reach the control socket {socket:?}: permission denied; be its owner, or let others connect with control.mode, control.owner and control.group"
             ),
             Cause::TimedOut(after) => {
                 write!(

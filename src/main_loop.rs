@@ -304,6 +304,7 @@ impl MainLoop {
             discovery,
         } = prepared;
         self.current.log = Some(config.logging.output);
+        self.current.control = Some(config.control.clone());
         if let Some(discovery) = discovery {
             self.current.consul = config.consul;
             let before = std::mem::replace(&mut self.discovery, discovery);
@@ -316,7 +317,6 @@ impl MainLoop {
                 "control plane listens on {}",
                 config.control.socket.display()
             );
-            self.current.socket = Some(config.control.socket);
             if let Some(before) = self.control.replace(control) {
                 retire(move |deadline| before.give_way(deadline));
             }

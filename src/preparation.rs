@@ -8,12 +8,12 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crossbeam_channel::Sender;
 
 use crate::config::logging::LogOutput;
-use crate::config::{self, Config, ConsulSpec, Errors, Host, TelemetrySpec};
+use crate::config::{self, Config, ConsulSpec, ControlSpec, Errors, Host, TelemetrySpec};
 use crate::control::server::{self, Control};
 use crate::control::streams::Sources;
 use crate::discovery::Discovery;
@@ -55,8 +55,8 @@ impl Prepared {
 /// What is open already.
 #[derive(Clone, Debug, Default)]
 pub struct Current {
-    /// Where the control plane listens.
-    pub socket: Option<PathBuf>,
+    /// Where the control plane listens, and for whom.
+    pub control: Option<ControlSpec>,
     /// Where telemetry listens.
     pub telemetry: Option<SocketAddr>,
     /// The backend of service discovery.
@@ -139,12 +139,12 @@ pub fn open(
     if current.log.as_ref() != Some(&config.logging.output) {
         logging::try_open(&config.logging.output).map_err(Error::Log)?;
     }
-    let socket = &config.control.socket;
-    let stays = current.socket.as_ref() == Some(socket);
+    let before = current.control.as_ref();
+    let stays = before.is_some_and(|before| before.socket == config.control.socket);
     let control = if stays {
         None
     } else {
-        Some(listen(socket, common, log).map_err(Error::Control)?)
+        Some(listen(&config.control, common, log).map_err(Error::Control)?)
     };
     let wanted = config.telemetry.as_ref().map(address);
     let telemetry = if wanted == current.telemetry {
@@ -165,6 +165,10 @@ pub fn open(
         let started = consul.map(|spec| Discovery::start(spec, consul_requests, inbox));
         Some(started.transpose().map_err(Error::Discovery)?)
     };
+    // Last, because it changes what is there.
+    if stays && before != Some(&config.control) {
+        Control::set_access(&config.control).map_err(Error::Control)?;
+    }
     Ok(Prepared {
         config,
         control,
@@ -178,7 +182,7 @@ pub fn address(telemetry: &TelemetrySpec) -> SocketAddr {
     SocketAddr::new(telemetry.address, telemetry.port)
 }
 
-fn listen(socket: &Path, common: &Common, log: &Log) -> Result<Control, server::StartError> {
+fn listen(spec: &ControlSpec, common: &Common, log: &Log) -> Result<Control, server::StartError> {
     let Common {
         inbox,
         requests,
@@ -193,7 +197,7 @@ fn listen(socket: &Path, common: &Common, log: &Log) -> Result<Control, server::
         journal,
         log: log.buffer().clone(),
     };
-    Control::start(socket, sources, deliver, move |path, status| {
+    Control::start(spec, sources, deliver, move |path, status| {
         requests.answered(status, path);
     })
 }

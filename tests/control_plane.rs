@@ -12,6 +12,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use containerpilot::client;
+use containerpilot::config::ControlSpec;
 use containerpilot::control::api::{Reload, Request};
 use containerpilot::control::server::Control;
 use containerpilot::control::streams::Sources;
@@ -313,7 +314,13 @@ fn stopping_removes_the_socket_and_answers_what_is_in_flight() {
 #[test]
 fn a_second_control_plane_on_the_same_socket_is_refused_and_the_first_goes_on() {
     let plane = Plane::start();
-    let error = Control::start(&plane.socket, Sources::default(), |_| (), |_, _| ()).unwrap_err();
+    let error = Control::start(
+        &ControlSpec::at(&plane.socket),
+        Sources::default(),
+        |_| (),
+        |_, _| (),
+    )
+    .unwrap_err();
     assert_eq!(
         error.to_string(),
         format!(
@@ -328,7 +335,13 @@ fn a_second_control_plane_on_the_same_socket_is_refused_and_the_first_goes_on() 
 fn a_supervisor_that_has_ended_is_503() {
     let directory = std::env::temp_dir().join(format!("cp-plane-ended-{}", std::process::id()));
     let socket = directory.join("s");
-    let control = Control::start(&socket, Sources::default(), drop, |_, _| ()).unwrap();
+    let control = Control::start(
+        &ControlSpec::at(&socket),
+        Sources::default(),
+        drop,
+        |_, _| (),
+    )
+    .unwrap();
     let error = client::ping(&socket).unwrap_err().to_string();
     assert!(
         error.ends_with("answered 503: the supervisor has ended"),

@@ -203,9 +203,9 @@ fn parse_control_socket(text: &str) -> Result<PathBuf, Errors> {
     let mut findings = Findings::default();
     let control = only("control", text, &mut findings)?.and_then(|raw| raw.control);
     let at = Path::Root.key("control");
-    let spec = control.unwrap_or_default().into_spec(&at, &mut findings);
+    let socket = control.unwrap_or_default().into_socket(&at, &mut findings);
     findings.finish(text)?;
-    Ok(spec.socket)
+    Ok(socket)
 }
 
 /// The duties of an init in the file at `path`. Nothing else of the file needs
@@ -343,7 +343,7 @@ impl RawConfig {
                 .unwrap_or_default()
                 .into_spec(&root.key("logging"), findings),
             stop_timeout: self.stop_timeout.unwrap_or_default().0,
-            control: control.into_spec(&root.key("control"), findings),
+            control: control.into_spec(&host.users, &root.key("control"), findings),
             init: self
                 .init
                 .map(|raw| raw.into_spec(&root.key("init"), findings)),

@@ -1,5 +1,6 @@
 //! The control plane: the HTTP API on a Unix socket (SPEC §8).
 
+mod access;
 pub mod api;
 mod body;
 mod path;

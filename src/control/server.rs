@@ -8,7 +8,6 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,6 +18,7 @@ use super::socket::{self, SocketFile};
 use super::status;
 use super::streams::{self, Sources};
 use crate::clock::Clock;
+use crate::config::ControlSpec;
 use crate::handoff::handoff;
 use crate::http::{self, Body, Limits, Listener, Method, Response, Server};
 use crate::message::{Message, ReplyTo};
@@ -62,7 +62,7 @@ pub struct Control {
 }
 
 impl Control {
-    /// Listens on the socket at `path`.
+    /// Listens on the socket of `spec`.
     ///
     /// `sources` is what streams read; `inbox` delivers a message
     /// to the supervisor and must not block; `observe` is told of every answer,
@@ -71,12 +71,12 @@ impl Control {
     /// # Errors
     /// If the socket is taken or cannot be made, or no thread can be started.
     pub fn start(
-        path: &Path,
+        spec: &ControlSpec,
         sources: Sources,
         inbox: impl Fn(Message) + Send + Sync + 'static,
         observe: impl Fn(&'static str, u16) + Send + Sync + 'static,
     ) -> Result<Self, StartError> {
-        let (file, listener) = SocketFile::listen(path).map_err(StartError::Socket)?;
+        let (file, listener) = SocketFile::listen(spec).map_err(StartError::Socket)?;
         let endpoints = Endpoints {
             sources,
             inbox: Box::new(inbox),
@@ -87,6 +87,15 @@ impl Control {
         let server = Server::start("control", listener, Limits::default(), Arc::new(endpoints));
         let server = server.map_err(StartError::Thread)?;
         Ok(Self { file, server })
+    }
+
+    /// Lets those connect who may by `spec`, to a control plane that stays where it
+    /// is.
+    ///
+    /// # Errors
+    /// If the socket's file cannot be changed so.
+    pub fn set_access(spec: &ControlSpec) -> Result<(), StartError> {
+        socket::set_access(spec).map_err(StartError::Socket)
     }
 
     /// Removes the socket's file, if it is still ours, and lets the requests in

@@ -22,9 +22,11 @@ use std::time::Duration;
 
 use crossbeam_channel::bounded;
 
+use super::access;
+use crate::config::ControlSpec;
 use crate::unix_socket;
 
-/// Only the supervisor's own user may ask.
+/// Only the supervisor's own user may ask until all that is wanted is set.
 const MODE: u32 = 0o600;
 
 /// How long to wait for the lock. Others hold it for a moment; should a stranger
@@ -45,6 +47,8 @@ pub enum Error {
     TooLong(PathBuf),
     /// The directory is not there and cannot be made.
     Directory(PathBuf, io::Error),
+    /// Its file cannot be given to whom it shall belong.
+    Access(access::Error),
     /// What else the kernel said.
     Io(PathBuf, io::Error),
 }
@@ -74,6 +78,7 @@ impl fmt::Display for Error {
                 "cannot create the control socket's directory {path:?}: {error}{}",
                 way_out(error)
             ),
+            Self::Access(error) => error.fmt(f),
             Self::Io(path, error) => {
                 write!(f, "cannot listen on {path:?}: {error}{}", way_out(error))
             }
@@ -104,9 +109,10 @@ pub(super) struct SocketFile {
 }
 
 impl SocketFile {
-    /// Listens on `path`, whose directory is made if it is missing. A socket on
+    /// Listens on a path, whose directory is made if it is missing. A socket on
     /// which nobody accepts is replaced.
-    pub(super) fn listen(path: &Path) -> Result<(Self, UnixListener), Error> {
+    pub(super) fn listen(spec: &ControlSpec) -> Result<(Self, UnixListener), Error> {
+        let path = spec.socket.as_path();
         if path.as_os_str().as_bytes().len() > unix_socket::MAX_PATH {
             return Err(Error::TooLong(path.to_owned()));
         }
@@ -123,8 +129,19 @@ impl SocketFile {
         let listener = unix_socket::bind(path, MODE).map_err(failed)?;
         let identity = identity(path).map_err(failed)?;
         let path = path.to_owned();
-        Ok((Self { path, identity }, listener))
+        // Removed again if its access cannot be set.
+        let file = Self { path, identity };
+        set_access(spec)?;
+        Ok((file, listener))
     }
+}
+
+/// Lets those connect who may by `spec`, on a socket that is there.
+///
+/// # Errors
+/// If its file cannot be changed so.
+pub(super) fn set_access(spec: &ControlSpec) -> Result<(), Error> {
+    access::set(&spec.socket, spec.access).map_err(Error::Access)
 }
 
 impl Drop for SocketFile {

@@ -7,11 +7,12 @@
 
 use std::sync::Arc;
 
+use crate::config::control::Access;
 use crate::config::logging::Rotation;
 use crate::config::url::Place;
 use crate::config::{
-    CheckSpec, ConsulSpec, ContextSpec, ExecSpec, HealthSpec, InitSpec, JobSpec, LoggingSpec,
-    ProbeSpec, ServiceSpec, TelemetrySpec, WatchSpec,
+    CheckSpec, ConsulSpec, ContextSpec, ControlSpec, ExecSpec, HealthSpec, InitSpec, JobSpec,
+    LoggingSpec, ProbeSpec, ServiceSpec, TelemetrySpec, WatchSpec,
 };
 
 /// The keys that were found to differ.
@@ -256,6 +257,17 @@ pub(super) fn of_init(before: &InitSpec, now: &InitSpec) -> Keys {
     keys.note("hostname", *hostname != now.hostname);
     keys.note("watchdog", *watchdog != now.watchdog);
     keys.note("onShutdown", *on_shutdown != now.on_shutdown);
+    keys
+}
+
+/// The keys of `control`, of a socket that stays where it is.
+pub(super) fn of_control(before: &ControlSpec, now: &ControlSpec) -> Keys {
+    let ControlSpec { socket: _, access } = before;
+    let Access { mode, owner, group } = access;
+    let mut keys = Keys::default();
+    keys.note("mode", *mode != now.access.mode);
+    keys.note("owner", *owner != now.access.owner);
+    keys.note("group", *group != now.access.group);
     keys
 }
 

@@ -191,10 +191,17 @@ pub(super) fn of_settings(before: &Config, now: &Config) -> Vec<Item> {
         consul.as_ref(),
         differences::of_consul,
     ));
-    items.push(match *control == before.control {
-        true => Item::new(KEEP, "control"),
-        false => Item::new("move", format!("control: {}", control.socket.display())),
-    });
+    if control.socket == before.control.socket {
+        items.extend(of_option(
+            "control",
+            Some(&before.control),
+            Some(control),
+            differences::of_control,
+        ));
+    } else {
+        let to = control.socket.display();
+        items.push(Item::new("move", format!("control: {to}")));
+    }
     items.extend(of_option(
         "logging",
         Some(&before.logging),

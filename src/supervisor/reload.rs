@@ -129,7 +129,7 @@ impl Supervisor {
     /// What it takes to get to `config`, whose jobs move into the plan.
     fn plan(&self, config: &mut Config) -> Plan {
         let mut settings = plan::of_settings(&self.config, config);
-        let moved = config.control != self.config.control;
+        let moved = config.control.socket != self.config.control.socket;
         let ips = config.advertised_ips();
         settings.push(plan::of_environment(moved, &self.advertised_ips, &ips));
         let current = self.jobs.iter().filter(|(_, job)| !job.is_retired());

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use containerpilot::config::ControlSpec;
 use containerpilot::control::api::{Reply, Request};
 use containerpilot::control::server::Control;
 use containerpilot::control::streams::Sources;
@@ -44,7 +45,7 @@ impl Plane {
         let observed = Observed::default();
         let observer = Arc::clone(&observed);
         let control = Control::start(
-            &socket,
+            &ControlSpec::at(&socket),
             Sources::default(),
             move |message| inbox.send(message).unwrap(),
             move |path, status| observer.lock().unwrap().push((path, status)),

@@ -30,7 +30,9 @@ impl Drop for Scratch {
 
 /// The error of an attempt to listen, with the path replaced by `PATH`.
 fn error(path: &Path) -> String {
-    let error = SocketFile::listen(path).unwrap_err().to_string();
+    let error = SocketFile::listen(&ControlSpec::at(path))
+        .unwrap_err()
+        .to_string();
     error
         .replace(&format!("{path:?}"), "PATH")
         .replace(&path.display().to_string(), "PATH")
@@ -40,7 +42,7 @@ fn error(path: &Path) -> String {
 fn the_directory_is_made_and_the_mode_is_private() {
     let dir = Scratch::new("made");
     let path = dir.0.join("a/b/c/s");
-    let (file, _listener) = SocketFile::listen(&path).unwrap();
+    let (file, _listener) = SocketFile::listen(&ControlSpec::at(&path)).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
     drop(file);
     assert!(!path.exists());
@@ -51,7 +53,7 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let dir = Scratch::new("stale");
     let path = dir.path();
     drop(UnixListener::bind(&path).unwrap());
-    let (_file, _listener) = SocketFile::listen(&path).unwrap();
+    let (_file, _listener) = SocketFile::listen(&ControlSpec::at(&path)).unwrap();
     let before = identity(&path).unwrap();
     assert_eq!(error(&path), "another containerpilot is listening on PATH");
     assert_eq!(identity(&path).unwrap(), before);
@@ -118,13 +120,13 @@ fn paths_that_cannot_be_listened_on_say_why() {
 fn only_our_own_file_is_removed() {
     let dir = Scratch::new("ours");
     let path = dir.path();
-    let (file, _old) = SocketFile::listen(&path).unwrap();
+    let (file, _old) = SocketFile::listen(&ControlSpec::at(&path)).unwrap();
     fs::remove_file(&path).unwrap();
-    let (_successor, _new) = SocketFile::listen(&path).unwrap();
+    let (_successor, _new) = SocketFile::listen(&ControlSpec::at(&path)).unwrap();
     drop(file);
     unix_socket::connect(&path, PROBE_PATIENCE).unwrap();
 
-    let (file, _listener) = SocketFile::listen(&dir.0.join("gone")).unwrap();
+    let (file, _listener) = SocketFile::listen(&ControlSpec::at(dir.0.join("gone"))).unwrap();
     fs::remove_file(dir.0.join("gone")).unwrap();
     drop(file);
 }
@@ -138,7 +140,7 @@ fn of_many_that_start_at_once_over_a_stale_socket_one_wins() {
         let barrier = Barrier::new(8);
         let attempt = || {
             barrier.wait();
-            SocketFile::listen(&path)
+            SocketFile::listen(&ControlSpec::at(&path))
         };
         let results: Vec<_> = thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(attempt)).collect();
@@ -166,7 +168,7 @@ fn a_strangers_lock_delays_the_start_but_does_not_prevent_it() {
     let dir = Scratch::new("stranger");
     let stranger = File::open(&dir.0).unwrap();
     flock(&stranger, libc::LOCK_EX).unwrap();
-    let (file, _listener) = SocketFile::listen(&dir.path()).unwrap();
+    let (file, _listener) = SocketFile::listen(&ControlSpec::at(dir.path())).unwrap();
     drop(stranger);
     drop(file);
     assert!(!dir.path().exists());

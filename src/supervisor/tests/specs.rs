@@ -174,9 +174,7 @@ pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
             ..LoggingSpec::default()
         },
         stop_timeout: Duration::from_secs(5),
-        control: ControlSpec {
-            socket: "/run/test.socket".into(),
-        },
+        control: ControlSpec::at("/run/test.socket"),
         init: None,
         jobs,
         watches: Vec::new(),
