@@ -19,7 +19,7 @@ use crate::discovery::Discovery;
 use crate::environment::Environment;
 use crate::init::Watchdog;
 use crate::logging::Log;
-use crate::message::{Action, ExitStatus, Message, Wish};
+use crate::message::{Action, ExitStatus, Message, Pid, Wish};
 use crate::preparation::{Common, Current, Prepared, address, load, open};
 use crate::probe;
 use crate::process::Starter;
@@ -150,6 +150,33 @@ impl MainLoop {
         }
     }
 
+    /// Ends all jobs, without the supervisor: it has met a bug in itself, and what
+    /// it believes may be wrong. Nothing is restarted, and no hook runs.
+    pub(crate) fn end_jobs(&mut self) {
+        let grace = self.supervisor.grace_time();
+        for (signal, time) in [(libc::SIGTERM, grace), (libc::SIGKILL, LAST_BREATH)] {
+            for pid in self.children.pids() {
+                tell(pid, signal);
+            }
+            let deadline = Instant::now() + time;
+            while !self.children.is_empty() && Instant::now() < deadline {
+                match self.inbox.recv_deadline(deadline) {
+                    Ok(Message::DidStart(exec, pid)) => {
+                        let is_there = self.children.did_start(exec, pid);
+                        is_there.then(|| tell(pid, signal));
+                    }
+                    Ok(Message::DidFailToStart(exec, _)) => self.children.did_fail_to_start(exec),
+                    _ => {}
+                }
+                while let Some(ended) = self.children.next_ended() {
+                    // Of its group, nobody is left to outlive it.
+                    tell(ended.pid, libc::SIGKILL);
+                    self.children.reap(ended);
+                }
+            }
+        }
+    }
+
     /// The watchdog, which must not be dropped: that might disarm it.
     pub(crate) fn take_watchdog(&mut self) -> Option<Watchdog> {
         self.watchdog.take()
@@ -165,6 +192,8 @@ impl MainLoop {
     }
 
     fn turn(&mut self, message: Message) {
+        #[cfg(debug_assertions)]
+        panic_on_demand(&message);
         match message {
             Message::ChildrenExited => self.reap(),
             Message::DidStart(exec, pid) => {
@@ -208,11 +237,7 @@ impl MainLoop {
                     self.starter.start(spawn);
                 }
                 Action::Probe(probe) => probe::start(probe, &self.common.inbox),
-                Action::SignalGroup(pid, signal) => {
-                    if let Err(error) = signal_group(pid, signal) {
-                        log::error!("cannot send signal {signal} to process group {pid}: {error}");
-                    }
-                }
+                Action::SignalGroup(pid, signal) => tell(pid, signal),
                 Action::Publish(event) => self.common.journal.publish(&event),
                 Action::Log(level, label, text) => {
                     self.log.entry(level, label.as_ref(), None, &text);
@@ -344,6 +369,21 @@ impl MainLoop {
         if let Some(telemetry) = self.telemetry.take() {
             telemetry.stop(deadline);
         }
+    }
+}
+
+fn tell(group: Pid, signal: i32) {
+    if let Err(error) = signal_group(group, signal) {
+        log::error!("cannot send signal {signal} to process group {group}: {error}");
+    }
+}
+
+/// A bug, for the test of what becomes of the jobs then. It is in no release.
+#[cfg(debug_assertions)]
+fn panic_on_demand(message: &Message) {
+    let demanded = || std::env::var_os("CONTAINERPILOT_PANIC_AT_SIGNAL").is_some();
+    if matches!(message, Message::Signal(_)) && demanded() {
+        panic::resume_unwind(Box::new("on demand"));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,10 @@ use crate::telemetry::metrics::{ConsulRequests, Requests};
 
 /// How long the last answers and log lines may take to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What the supervisor exits with after a bug in itself: `EX_SOFTWARE` of
+/// sysexits.h.
+const INTERNAL_ERROR: u8 = 70;
 
 /// Why the supervisor could not be started; nothing was started then.
 #[derive(Debug)]
@@ -94,7 +99,11 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
         consul_requests,
     };
     let mut main_loop = MainLoop::new(path, prepared, common, identity, inbox, log.clone());
-    main_loop.run();
+    let ran = panic::catch_unwind(AssertUnwindSafe(|| main_loop.run()));
+    if ran.is_err() {
+        log::error!("internal error: the event loop has panicked; ending all jobs");
+        main_loop.end_jobs();
+    }
     let ending = main_loop.ending();
     if ending.is_some() {
         main_loop.end_everything();
@@ -109,7 +118,10 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
     if let Some(ending) = ending {
         init::end(ending, main_loop.take_watchdog());
     }
-    Ok(main_loop.exit_code())
+    Ok(match ran {
+        Ok(()) => main_loop.exit_code(),
+        Err(_) => INTERNAL_ERROR,
+    })
 }
 
 /// The duties of PID 1 as the init of a machine, if the file has any. What is

@@ -91,6 +91,16 @@ impl Children {
         oldest <= self.doubtful.entry(pid).or_insert(*youngest)
     }
 
+    /// The processes of the executions that run.
+    pub fn pids(&self) -> impl Iterator<Item = Pid> {
+        self.execs.keys().copied()
+    }
+
+    /// Whether no execution runs or is about to.
+    pub fn is_empty(&self) -> bool {
+        self.execs.is_empty() && self.starting.is_empty()
+    }
+
     /// Lets go of a child that has ended.
     pub fn reap(&mut self, ended: Ended) {
         release(ended.pid);

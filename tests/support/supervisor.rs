@@ -72,6 +72,12 @@ impl Start {
         self
     }
 
+    /// Another binary than the one under test.
+    pub(crate) fn binary(mut self, path: &str) -> Self {
+        self.program = path.into();
+        self
+    }
+
     /// As nobody, if the tests run as root.
     pub(crate) fn unprivileged(mut self) -> Self {
         if is_root() {
