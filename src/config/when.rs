@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::event::{Code, Event, GLOBAL};
 
-use super::decode::{Decode, Items, Span, mismatch};
+use super::decode::{Decode, Items, Object, Span, mismatch};
 use super::findings::{Findings, Path};
 use super::suggest;
 use super::table::{Preset, Shape, object};
@@ -215,20 +215,36 @@ impl RawWhen {
             }
             return Ok(Start::Every(interval));
         }
-        if plain.source.is_some() && (all.is_some() || any.is_some()) {
+        if let Some(start) = of_lists(all, any, at, findings) {
             let message = "\"source\" belongs into each of the conditions of \"all\" or \"any\"";
-            return Err(message.to_owned());
+            return match plain.source {
+                None => Ok(start),
+                Some(_) => Err(message.to_owned()),
+            };
         }
-        match (all, any) {
-            (Some(all), _) => Ok(all_of(all, &at.key("all"), findings)),
-            (_, Some(any)) => Ok(any_of(any, &at.key("any"), findings)),
-            (None, None) if !event && plain.source.is_none() => Ok(Start::default()),
-            (None, None) => {
-                let condition = plain.into_condition(at, findings)?;
-                Ok(Start::any(vec![condition]))
-            }
+        if !event && plain.source.is_none() {
+            return Ok(Start::default());
         }
+        let condition = plain.into_condition(at, findings)?;
+        Ok(Start::any(vec![condition]))
     }
+}
+
+/// What one of the two lists says, if there is one.
+fn of_lists(
+    all: Option<Items<RawRequirement>>,
+    any: Option<Items<RawAlternative>>,
+    at: &Path<'_>,
+    findings: &mut Findings,
+) -> Option<Start> {
+    if let Some(all) = all {
+        let (at, read) = (at.key("all"), RawRequirement::into_event);
+        let events = meanings(all, &at, findings, read, |event| event);
+        return Some(Start::All(events));
+    }
+    let (at, read) = (at.key("any"), RawAlternative::into_condition);
+    let conditions = meanings(any?, &at, findings, read, |condition| &condition.event);
+    Some(Start::any(conditions))
 }
 
 const EXCLUDE: &str = "\"interval\", \"once\", \"each\", \"all\" and \"any\" exclude each other";
@@ -286,33 +302,24 @@ fn nameless(source: Option<String>, how: &str) -> String {
     format!("which event{of} to wait for is missing: name it {how}")
 }
 
-/// What starts a job when all of it has happened; anything if an error was added.
-fn all_of(requirements: Items<RawRequirement>, at: &Path<'_>, findings: &mut Findings) -> Start {
+/// What each item of a list means; one that means nothing is an error.
+fn meanings<T: Object, M>(
+    list: Items<T>,
+    at: &Path<'_>,
+    findings: &mut Findings,
+    meaning: impl Fn(T, &Path<'_>, &mut Findings) -> Result<M, String>,
+    event: impl Fn(&M) -> &Event,
+) -> Vec<M> {
     let before = findings.error_count();
-    let mut events = Vec::new();
-    requirements.each(at, |raw, at| match raw.into_event(at, findings) {
-        Ok(event) => events.push(event),
+    let mut found = Vec::new();
+    list.each(at, |raw, at| match meaning(raw, at, findings) {
+        Ok(meaning) => found.push(meaning),
         Err(message) => findings.error(at, message),
     });
     if findings.error_count() == before {
-        check_list(events.iter(), at, findings);
+        check_list(found.iter().map(event), at, findings);
     }
-    Start::All(events)
-}
-
-/// What starts a job each time any of it happens; anything if an error was added.
-fn any_of(alternatives: Items<RawAlternative>, at: &Path<'_>, findings: &mut Findings) -> Start {
-    let before = findings.error_count();
-    let mut conditions = Vec::new();
-    alternatives.each(at, |raw, at| match raw.into_condition(at, findings) {
-        Ok(condition) => conditions.push(condition),
-        Err(message) => findings.error(at, message),
-    });
-    if findings.error_count() == before {
-        let events = conditions.iter().map(|condition| &condition.event);
-        check_list(events, at, findings);
-    }
-    Start::any(conditions)
+    found
 }
 
 /// A list that says nothing, or something twice, is not what was meant.

@@ -44,7 +44,7 @@ impl Job {
         }
         let new_when = before.when != self.spec.when;
         if new_when {
-            self.wait_anew(fx);
+            self.wait_anew(&before.when.start, fx);
         }
         new_when && !self.is_stopping()
     }
@@ -102,14 +102,18 @@ impl Job {
 
     /// Future starts follow the new `when`; a live run is not touched. What has
     /// come of what it waits for still counts.
-    fn wait_anew(&mut self, fx: &mut Effects) {
+    fn wait_anew(&mut self, before: &Start, fx: &mut Effects) {
         fx.timers.cancel(Timer::When(self.id));
         fx.timers.cancel(Timer::Tick(self.id));
-        self.owed = 0;
         let start = &self.spec.when.start;
-        let once: BTreeSet<Event> = start.subscriptions().into_iter().collect();
+        let events: BTreeSet<Event> = start.subscriptions().into_iter().collect();
+        let is_any = |start: &Start| matches!(start, Start::Any(_));
+        let goes_on = is_any(before) && before.events().all(|event| events.contains(event));
+        if !(goes_on && is_any(start)) {
+            self.owed = 0;
+        }
         self.met
-            .retain(|event| once.contains(event) && !start.repeats_at(event));
+            .retain(|event| events.contains(event) && !start.repeats_at(event));
         match (&self.state, start) {
             (State::Stopping(..) | State::Complete, _) => {}
             (State::Waiting, _) => self.did_subscribe(fx),
@@ -118,10 +122,10 @@ impl Job {
                 self.did_subscribe(fx);
             }
             // It has started already.
-            (_, Start::All(_)) => self.met = once,
+            (_, Start::All(_)) => self.met = events,
             (_, Start::Every(interval)) => {
                 let interval = *interval;
-                self.met = once;
+                self.met = events;
                 self.follow_clock(interval, fx);
             }
             (_, Start::Any(_)) => {}

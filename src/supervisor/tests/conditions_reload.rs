@@ -5,6 +5,7 @@ use super::sim::Sim;
 use super::specs::job;
 use crate::config::JobSpec;
 use crate::event::Code;
+use crate::message::Signal;
 
 #[test]
 fn a_new_job_counts_each_condition_that_holds_already() {
@@ -126,4 +127,24 @@ fn the_end_of_a_successor_is_waited_for_again() {
     sim.exit("a", 0);
     sim.exit("post", 0);
     assert_eq!(spawned(&mut sim), ["both", "post"]);
+}
+
+#[test]
+fn runs_that_are_owed_stay_so_if_what_asked_for_them_still_does() {
+    let hup = (true, Code::Signal, "SIGHUP");
+    let user2 = (true, Code::Signal, "SIGUSR2");
+    for (after, runs) in [(vec![hup, user2], 3), (vec![user2], 1)] {
+        let with = |conditions: &[_]| vec![job("a").forever(), job("app").any(conditions)];
+        let mut sim = Sim::new(with(&[hup]));
+        for _ in 0..3 {
+            sim.signal(Signal::Hangup);
+        }
+        sim.reload(with(&after));
+        let mut ended = 0;
+        while sim.is_running("app") {
+            sim.exit("app", 0);
+            ended += 1;
+        }
+        assert_eq!(ended, runs);
+    }
 }
