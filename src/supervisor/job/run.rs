@@ -69,7 +69,8 @@ impl Job {
         let State::Running(run) = &mut self.state else {
             return;
         };
-        if std::mem::replace(&mut run.unhealthy, true) {
+        // Until a run has started, checks are about the one before it.
+        if run.pid.is_none() || std::mem::replace(&mut run.unhealthy, true) {
             return;
         }
         let (again, took) = (run.again, fx.since(run.began));

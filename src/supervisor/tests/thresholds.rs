@@ -151,6 +151,23 @@ fn a_check_of_the_run_before_does_not_stop_the_next_one() {
 }
 
 #[test]
+fn a_check_that_ends_before_the_next_run_has_started_does_not_stop_it() {
+    let spec = checked().restarts_after(1);
+    let mut sim = Sim::with_manual_starts(vec![spec]);
+    sim.start("app");
+    sim.advance(1000);
+    sim.start("check.app");
+    sim.exit("check.app", 1);
+    sim.advance(1000);
+    sim.start("check.app");
+    assert!(sim.is_running("app") && !sim.has_started("app"));
+    sim.take_record();
+    sim.exit("check.app", 1);
+    sim.start("app");
+    sim.expect("2000 event {StatusUnhealthy, app}");
+}
+
+#[test]
 fn without_restarts_left_the_job_completes() {
     let mut sim = Sim::new(vec![job("app").checked_every(1000, 500).restarts_after(1)]);
     check(&mut sim, "-");
