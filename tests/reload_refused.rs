@@ -72,6 +72,14 @@ fn assert_refused(supervisor: &mut Supervisor, app: i32, what: &str) {
     let first = errors.lines().next().unwrap();
     let told = format!("reload refused, the running configuration stays: {first}");
     supervisor.stdout.wait_for(&told);
+    let status = supervisor.http("GET", "/v3/status", "").body;
+    let status: serde_json::Value = serde_json::from_str(&status).unwrap();
+    let last = &status["supervisor"]["lastReload"];
+    assert_eq!(last["accepted"], false, "{what}: {last}");
+    assert!(
+        last["reason"].as_str().unwrap().contains(first),
+        "{what}: {last}"
+    );
     let socket = supervisor.socket().to_str().unwrap().to_owned();
     let client = supervisor.client(&["-socket", &socket, "-reload"]);
     assert_eq!(

@@ -165,8 +165,8 @@ fn within(label: &str, timeout: Option<Duration>) -> String {
     }
 }
 
-/// A text as DOT has it between quotes: only a quote and a backslash are escaped,
-/// and a line ends with `\n`.
+/// A text as DOT has it between quotes: a quote and a backslash are escaped, a line
+/// ends with `\n`, and what looks like an entity of HTML would be taken for one.
 fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -175,6 +175,7 @@ fn quoted(text: &str) -> String {
             '"' => quoted.push_str("\\\""),
             '\\' => quoted.push_str("\\\\"),
             '\n' => quoted.push_str("\\n"),
+            '&' => quoted.push_str("&amp;"),
             c if c.is_control() => quoted.push(' '),
             c => quoted.push(c),
         }

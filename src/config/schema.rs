@@ -131,6 +131,7 @@ fn is_absent_when_empty(shape: &Shape) -> bool {
         | Shape::Size { .. }
         | Shape::Words(_)
         | Shape::Vocabulary(..)
+        | Shape::Signal(_)
         | Shape::Advertised(_) => true,
         // Any text is one of these anyway, or none may be empty.
         Shape::Text
@@ -186,9 +187,10 @@ fn alternatives(shape: &Shape) -> Vec<Value> {
                 "type": "array",
                 "items": scalar(),
                 "minItems": 1,
-                "prefixItems": [{ "not": { "const": "" } }],
+                "prefixItems": [{ "allOf": [scalar()], "not": { "const": "" } }],
             }),
         ],
+        Shape::Signal(names) => signal(&names()),
         Shape::Pairs => {
             let text = json!({ "type": ["string", "number", "boolean", "null"] });
             vec![json!({ "type": "object", "additionalProperties": text })]
@@ -206,6 +208,23 @@ fn alternatives(shape: &Shape) -> Vec<Value> {
 
 fn reference(table: &Table) -> Value {
     json!({ "$ref": format!("#/$defs/{}", table.section) })
+}
+
+/// A signal: those with a name are offered, each may be written in several ways.
+fn signal(names: &[&str]) -> Vec<Value> {
+    let offered: Vec<String> = names.iter().map(|name| format!("SIG{name}")).collect();
+    let any_case: Vec<String> = names.iter().map(|name| in_any_case(name)).collect();
+    let pattern = format!(
+        r"^({})?({}|{}(\+[0-9]+)?|{}(-[0-9]+)?)$",
+        in_any_case("SIG"),
+        any_case.join("|"),
+        in_any_case("RTMIN"),
+        in_any_case("RTMAX"),
+    );
+    vec![
+        json!({ "enum": offered }),
+        json!({ "type": "string", "pattern": pattern }),
+    ]
 }
 
 /// What stands for a string.

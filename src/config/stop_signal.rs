@@ -54,7 +54,7 @@ fn names() -> Vec<&'static str> {
 }
 
 impl Decode for StopSignal {
-    const SHAPE: Shape = Shape::Vocabulary("signal, such as `SIGINT` or `RTMIN+3`", names);
+    const SHAPE: Shape = Shape::Signal(names);
     const EMPTY_IS_ABSENT: bool = true;
 
     fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {

@@ -73,6 +73,8 @@ pub enum Shape {
     Words(fn() -> Vec<&'static str>),
     /// One of many words, which go by a name of their own in the manual.
     Vocabulary(&'static str, fn() -> Vec<&'static str>),
+    /// A signal, by these names or as a real-time one, with or without `SIG`.
+    Signal(fn() -> Vec<&'static str>),
     /// A list of strings, or one string.
     Texts,
     /// An object of strings whose keys are free.
@@ -112,6 +114,7 @@ impl fmt::Display for Shape {
                 f.write_str(&words.join(", "))
             }
             Self::Vocabulary(name, _) => f.write_str(name),
+            Self::Signal(_) => f.write_str("signal, such as `SIGINT` or `RTMIN+3`"),
             Self::Texts | Self::Command => f.write_str("string or list of strings"),
             Self::Pairs => f.write_str("object of strings"),
             Self::Object(_) => f.write_str("object"),
@@ -198,6 +201,7 @@ impl Shape {
             | Self::Size { .. }
             | Self::Words(_)
             | Self::Vocabulary(..)
+            | Self::Signal(_)
             | Self::Texts
             | Self::Pairs => {}
         }
