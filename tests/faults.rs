@@ -1,0 +1,236 @@
+//! Faults of the world around the supervisor: it says what it misses, and goes on.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set up its world must fail loudly"
+)]
+
+mod support;
+
+use std::fs;
+use std::os::unix::net::UnixListener;
+use std::time::Instant;
+
+use support::command::command;
+use support::{Supervisor, jobs, processes, run};
+
+/// A job for each SIGHUP, which fences.
+const HUP: &str =
+    r#"{ name: "hup", when: { source: "SIGHUP" }, exec: ["sh", "-c", "echo hup >>$FACTS"] },"#;
+
+/// It still runs jobs, answers, and ends in order.
+#[track_caller]
+fn assert_well(mut supervisor: Supervisor) {
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn a_log_on_a_full_disk_costs_lines_and_is_told_when_there_is_room_again() {
+    // A file system of 64 KiB that only the supervisor and this test's helper see.
+    let script = r#"mount -t tmpfs -o size=64k tmpfs "$DIR/disk" && exec "$@""#;
+    let start = jobs(&(HUP.to_owned()
+        + r#"{ name: "loud", when: { source: "SIGUSR2" }, exec: ["sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x | fold -w 100; echo loud >>$FACTS"] },"#))
+    .setting("logging: { output: '@DIR@/disk/log' }");
+    if run(command("unshare").args(["--mount", "true"])).code != 0 {
+        support::skip("no mount namespace can be made (root is needed)");
+        return;
+    }
+    fs::create_dir(start.directory().join("disk")).unwrap();
+    let mut supervisor = start
+        .through(&["unshare", "--mount", "sh", "-c", script, "sh"])
+        .ready();
+    let disk = |path: &str| format!("/proc/{}/root{path}", supervisor.pid());
+    let log = disk(supervisor.directory().join("disk/log").to_str().unwrap());
+    supervisor.signal(libc::SIGUSR2);
+    supervisor.facts.expect(&["loud"]);
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    assert!(fs::metadata(&log).unwrap().len() <= 65536);
+    // As a log rotation does: the old file goes, and SIGUSR1 tells.
+    fs::remove_file(&log).unwrap();
+    supervisor.signal(libc::SIGUSR1);
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    // Whatever is logged next says what has been lost before.
+    let on = supervisor.http("POST", "/v3/maintenance/enable", "");
+    assert!(on.body.contains("true"));
+    assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    let hold = fs::File::open(&log).unwrap();
+    assert_eq!(supervisor.terminate(), 0);
+    let text = std::io::read_to_string(hold).unwrap();
+    assert!(
+        text.contains("lost ") && text.contains("os error 28"),
+        "{text}"
+    );
+    assert!(text.contains("shutting down"), "{text}");
+}
+
+#[test]
+fn a_log_that_takes_nothing_stops_nothing() {
+    let supervisor = jobs(HUP)
+        .setting("logging: { output: '/dev/full' }")
+        .ready();
+    assert_well(supervisor);
+}
+
+#[test]
+fn a_supervisor_that_is_stopped_goes_on_where_it_was() {
+    let mut supervisor = jobs(&(HUP.to_owned()
+        + r#"{ name: "quick", exec: ["sh", "-c", "read go <$GATE; echo gone >>$FACTS"] },
+             { name: "then", when: { source: "quick", once: "stopped" }, exec: ["sh", "-c", "echo then >>$FACTS"] },"#))
+    .ready();
+    supervisor.signal(libc::SIGSTOP);
+    supervisor.gate.release();
+    supervisor.facts.expect(&["gone"]);
+    // These wait for it.
+    supervisor.signal(libc::SIGHUP);
+    supervisor.signal(libc::SIGHUP);
+    supervisor.signal(libc::SIGCONT);
+    supervisor.facts.expect_set(&["then", "hup"]);
+    assert_well(supervisor);
+}
+
+#[test]
+fn a_child_that_is_stopped_is_ended_by_its_timeout_and_by_shutdown() {
+    let mut supervisor = jobs(&(HUP.to_owned()
+        + r#"{ name: "stops", exec: ["sh", "-c", "echo stops >>$FACTS; kill -STOP $$"], timeout: "300ms" },
+             { name: "then", when: { source: "stops", once: "exitFailed" }, exec: ["sh", "-c", "echo then >>$FACTS"] },
+             { name: "sleeps", exec: ["sh", "-c", "echo pid $$ >>$FACTS; kill -STOP $$"] },"#))
+    .setting("stopTimeout: 1")
+    .start();
+    let mut facts = Vec::new();
+    while facts.len() < 3 {
+        facts.push(supervisor.facts.next());
+    }
+    assert!(facts.contains(&"then".to_owned()), "{facts:?}");
+    let pid = facts
+        .iter()
+        .find_map(|fact| fact.strip_prefix("pid "))
+        .unwrap();
+    supervisor.wait_until_ready();
+    // Stopped, it cannot hear SIGTERM, but SIGKILL needs no ear.
+    assert_eq!(supervisor.terminate(), 0);
+    assert!(!processes::is_alive(pid.parse().unwrap()));
+}
+
+#[test]
+fn a_configuration_directory_that_is_gone_is_missed_only_by_a_reload() {
+    let supervisor = jobs(HUP).ready();
+    let moved = supervisor.config().with_extension("moved");
+    fs::rename(supervisor.config(), moved).unwrap();
+    let refused = supervisor.http("POST", "/v3/reload", "");
+    assert_eq!(refused.status, 422);
+    assert!(
+        refused.body.contains("there is no such file"),
+        "{refused:?}"
+    );
+    assert_well(supervisor);
+}
+
+#[test]
+fn a_storm_of_signals_is_weathered() {
+    const SIGNALS: u32 = 100_000;
+    let supervisor = jobs(HUP)
+        .setting("logging: { output: '@DIR@/log' }")
+        .ready();
+    let pid = supervisor.pid();
+    let before = processes::status_field(pid, "VmRSS");
+    let begin = Instant::now();
+    for signal in [libc::SIGCHLD, libc::SIGUSR1, libc::SIGUSR2] {
+        for _ in 0..SIGNALS {
+            processes::signal(pid, signal);
+        }
+    }
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    let took = begin.elapsed();
+    let after = processes::status_field(pid, "VmRSS");
+    println!("3 x {SIGNALS} signals in {took:?}; {before} KiB before, {after} after");
+    assert!(after < before + 4096, "{before} KiB, then {after}");
+    assert_well(supervisor);
+}
+
+#[test]
+fn a_socket_of_somebody_else_in_the_place_of_ours_is_left_alone() {
+    let mut supervisor = jobs(HUP).ready();
+    let socket = supervisor.socket().to_owned();
+    fs::remove_file(&socket).unwrap();
+    let _other = UnixListener::bind(&socket).unwrap();
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    assert_eq!(supervisor.terminate(), 0);
+    assert!(socket.exists(), "it is not ours to remove");
+}
+
+#[test]
+fn what_a_killed_supervisor_leaves_its_successor_gets_along_with() {
+    let mut supervisor = jobs(
+        &(HUP.to_owned()
+            + r#"{ name: "app", exec: ["sh", "-c", "echo app $$ >>$FACTS; exec sleep 1000"] },"#),
+    )
+    .ready();
+    let app = supervisor.facts.pid("app");
+    supervisor.signal(libc::SIGKILL);
+    assert_eq!(supervisor.wait_exit(), 137);
+    assert!(processes::is_alive(app), "its children live on");
+    assert!(supervisor.socket().exists());
+    let mut successor = command(support::binary())
+        .arg("-config")
+        .arg(supervisor.config())
+        .env("FACTS", supervisor.directory().join("facts"))
+        .env("DIR", supervisor.directory().path())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert_ne!(supervisor.facts.pid("app"), app);
+    let pid = i32::try_from(successor.id()).unwrap();
+    processes::signal(pid, libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    processes::signal(pid, libc::SIGTERM);
+    let status = support::command::wait(&mut successor, support::deadline()).unwrap();
+    assert_eq!(support::command::exit_code(status), 0);
+    assert!(!supervisor.socket().exists());
+}
+
+#[test]
+fn without_proc_jobs_run_all_the_same() {
+    if run(command("unshare").args(["--mount", "true"])).code != 0 {
+        support::skip("no mount namespace can be made (root is needed)");
+        return;
+    }
+    let hidden = r#"mount -t tmpfs tmpfs /proc && exec "$@""#;
+    let supervisor = jobs(HUP)
+        .through(&["unshare", "--mount", "sh", "-c", hidden, "sh"])
+        .ready();
+    assert_well(supervisor);
+}
+
+#[test]
+fn ten_thousand_short_runs_a_minute_leave_nothing_behind() {
+    const CLOCKS: usize = 20;
+    const RUNS: usize = 1000;
+    let clocks = (0..CLOCKS).map(|number| {
+        format!(
+            "{{ name: \"clock{number}\", when: {{ interval: \"100ms\" }}, timeout: \"30s\", exec: [\"sh\", \"-c\", \"echo tick >>$FACTS\"] }},\n"
+        )
+    });
+    let mut supervisor = jobs(&clocks.collect::<String>()).ready();
+    let pid = supervisor.pid();
+    let mut resident = Vec::new();
+    let begin = Instant::now();
+    for _ in 0..3 {
+        supervisor.facts.expect(&["tick"; RUNS]);
+        resident.push(processes::status_field(pid, "VmRSS"));
+    }
+    let rate = 3.0 * RUNS as f64 * 60.0 / begin.elapsed().as_secs_f64();
+    println!("{rate:.0} runs a minute; resident KiB {resident:?}");
+    assert!(resident[2] <= resident[0] + 2048, "{resident:?}");
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    assert_eq!(supervisor.terminate(), 0);
+    assert_eq!(processes::zombies(pid), []);
+}
