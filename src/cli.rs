@@ -12,8 +12,10 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
-pub use crate::control::api::Reload;
+use crate::config::duration;
+pub use crate::control::api::{Reload, Verb};
 
 use arguments::{Normal, normalise};
 use flags::{FLAGS, Flag, Role, Takes};
@@ -64,6 +66,8 @@ pub enum Invocation {
         socket: Option<PathBuf>,
         /// The subcommands in the order in which they were first given.
         tasks: Vec<Subcommand>,
+        /// How they are carried out.
+        manner: Manner,
     },
 }
 
@@ -93,6 +97,23 @@ pub enum Task {
     PowerOff,
     /// `-reboot`
     Reboot,
+    /// `-status`, of all or of one job.
+    Status(Option<String>),
+    /// `-health`, of all or of one job.
+    Health(Option<String>),
+    /// `-start`, `-stop` or `-restart` of these jobs, one after the other.
+    Operate(Verb, Vec<String>),
+    /// `-signal`: to each of these jobs this signal.
+    Signal(Vec<(String, String)>),
+}
+
+/// How the subcommands of one invocation are carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    /// `-json`: the answers are printed as they are.
+    pub json: bool,
+    /// `-timeout`: how long to wait for what takes its time.
+    pub timeout: Option<Duration>,
 }
 
 /// What is wrong with the arguments, in one line.
@@ -126,11 +147,12 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let out = given.path("--out")?.filter(|path| path.as_os_str() != "-");
     let socket = given.path("--socket")?;
     let tasks = given.tasks(&order)?;
+    let manner = given.manner()?;
     if given.0.contains("--version") {
         return Ok(Invocation::Version);
     }
     refuse_loose(&order)?;
-    if let Some(invocation) = given.instead(config.clone(), out.clone()) {
+    if let Some(invocation) = given.instead(config.clone(), out.clone(), manner) {
         return refuse_rest(&rest).map(|()| invocation);
     }
     if out.is_some() {
@@ -141,6 +163,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
             config,
             socket,
             tasks,
+            manner,
         });
     }
     if socket.is_some() {
@@ -158,16 +181,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
 /// Flags that say how another one is to be carried out mean nothing without it.
 fn refuse_loose(tokens: &[OsString]) -> Result<(), UsageError> {
     for flag in FLAGS {
-        let Role::With(other) = flag.role else {
+        let Role::With(others) = flag.role else {
             continue;
         };
         let given = |name: &str| {
             let mut tokens = tokens.iter().map(|token| token.as_bytes());
             tokens.any(|token| token.strip_prefix(b"-") == Some(name.as_bytes()))
         };
-        if given(flag.name()) && !given(other) {
-            let name = flag.name();
-            return Err(UsageError(format!("{name} is of use with {other} only")));
+        if given(flag.name()) && !others.iter().any(|other| given(other)) {
+            let (name, others) = (flag.name(), others.join(", "));
+            return Err(UsageError(format!("{name} is of use with {others} only")));
         }
     }
     Ok(())
@@ -204,8 +227,12 @@ impl Given {
     }
 
     /// What is asked for that needs no supervisor.
-    fn instead(&mut self, config: Option<PathBuf>, out: Option<PathBuf>) -> Option<Invocation> {
-        let json = self.0.contains("--json");
+    fn instead(
+        &mut self,
+        config: Option<PathBuf>,
+        out: Option<PathBuf>,
+        Manner { json, .. }: Manner,
+    ) -> Option<Invocation> {
         if self.0.contains("--template") {
             Some(Invocation::Template { config, out })
         } else if self.0.contains("--check") {
@@ -217,6 +244,24 @@ impl Given {
         } else {
             None
         }
+    }
+
+    /// How the subcommands are carried out.
+    fn manner(&mut self) -> Result<Manner, UsageError> {
+        let json = self.0.contains("--json");
+        let timeout = self.values("--timeout")?.pop();
+        let timeout = timeout.map(|text| {
+            let text = text.to_string_lossy();
+            duration::parse_setting(&text)
+                .ok()
+                .filter(|timeout| !timeout.is_zero())
+                .ok_or_else(|| {
+                    let text = format!("{text:?} is no time to wait, such as \"90s\" or \"2m\"");
+                    UsageError(format!("invalid value for -timeout: {text}"))
+                })
+        });
+        let timeout = timeout.transpose()?;
+        Ok(Manner { json, timeout })
     }
 
     /// The subcommands in the order of `tokens`.

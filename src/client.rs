@@ -5,6 +5,8 @@
 //! and a bounded answer. Called by the command line's subcommands; prints
 //! nothing, starts no thread, reads no configuration.
 
+pub mod jobs;
+
 use std::fmt;
 use std::fs;
 use std::io::{self, ErrorKind, Read, Write};
@@ -134,8 +136,9 @@ pub fn reload(socket: &Path, how: Reload) -> Result<String, Error> {
         Reload { verbose: true, .. } => "?verbose",
         Reload { .. } => "",
     };
-    let deadline = api::RELOAD.deadline;
-    call_within(socket, &api::RELOAD, query, "", deadline)
+    let endpoint = &api::RELOAD;
+    let target = format!("{}{query}", endpoint.path);
+    exchange(socket, endpoint.method, &target, "", endpoint.deadline)
 }
 
 /// `-maintenance enable` and `disable`: the supervisor's answer, a JSON object
@@ -189,20 +192,26 @@ fn json(pairs: impl Iterator<Item = (String, Value)>) -> String {
 
 /// Asks one endpoint; its answer's body, if the status is 2xx.
 fn call(socket: &Path, endpoint: &Endpoint, body: &str) -> Result<String, Error> {
-    call_within(socket, endpoint, "", body, endpoint.deadline)
+    exchange(
+        socket,
+        endpoint.method,
+        endpoint.path,
+        body,
+        endpoint.deadline,
+    )
 }
 
-fn call_within(
+/// One exchange, about a path and a query; its answer's body, if the status is
+/// 2xx.
+fn exchange(
     socket: &Path,
-    endpoint: &Endpoint,
-    query: &str,
+    method: &str,
+    target: &str,
     body: &str,
     allowed: Duration,
 ) -> Result<String, Error> {
     let request = format!(
-        "{} {}{query} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        endpoint.method,
-        endpoint.path,
+        "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len(),
     );
     let failed = |cause| Error {

@@ -138,7 +138,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             config,
             socket,
             tasks,
-        }) => subcommand::ask(socket, config, &tasks),
+            manner,
+        }) => subcommand::ask(socket, config, &tasks, manner)
+            .map(|all_is_well| code = u8::from(!all_is_well)),
         Ok(Invocation::Supervise { config, ignored }) => supervise(config, &ignored)
             .map(|ended_with| code = ended_with)
             .map_err(|error| named(&error)),

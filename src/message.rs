@@ -137,6 +137,12 @@ impl ReplyTo {
         Self(giver)
     }
 
+    /// Whether answers to both go to the same asker.
+    #[cfg(test)]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.0.same_channel(&other.0)
+    }
+
     /// Answers. An asker that has gone away needs no answer, so nothing is
     /// reported if it has.
     pub fn send(self, reply: Reply) {

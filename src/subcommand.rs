@@ -5,16 +5,19 @@
 //! error, which the caller prints.
 
 mod rendered_file;
+mod status;
+mod terminal;
 
 use std::env;
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use crate::cli::{Subcommand, Task};
+use crate::cli::{Manner, Subcommand, Task};
 use crate::client::{self, Cause};
 use crate::config::{self, Host};
 use crate::environment::Environment;
+use terminal::Terminal;
 
 /// The variable with the path of the configuration file.
 const CONFIG: &str = "CONTAINERPILOT";
@@ -81,7 +84,8 @@ fn this_host() -> Result<Host, String> {
 }
 
 /// Asks the supervisor at a socket for one thing after the other, until all is
-/// done or one of them fails.
+/// done or one of them fails. Returns whether all is well, for which some
+/// subcommands ask.
 ///
 /// # Errors
 /// One line that names the flag and says why it failed.
@@ -89,15 +93,20 @@ pub fn ask(
     socket: Option<PathBuf>,
     config: Option<PathBuf>,
     subcommands: &[Subcommand],
-) -> Result<(), String> {
+    manner: Manner,
+) -> Result<bool, String> {
     let named = |flag: &str, error: &str| format!("{flag}: {error}");
     let first = subcommands.first().map_or("", |subcommand| subcommand.flag);
     let socket = find_socket(socket, config).map_err(|error| named(first, &error))?;
     for Subcommand { flag, task } in subcommands {
-        let answer = perform(task, &socket).map_err(|error| named(flag, &explain(task, &error)))?;
-        print(&answer)?;
+        let answer = perform(task, &socket, manner);
+        let answer = answer.map_err(|error| named(flag, &explain(task, &error)))?;
+        print(&answer.text)?;
+        if !answer.is_well {
+            return Ok(false);
+        }
     }
-    Ok(())
+    Ok(true)
 }
 
 /// Why a task was not done, in one line; what is wrong with a configuration has
@@ -112,13 +121,56 @@ fn explain(task: &Task, error: &client::Error) -> String {
     }
 }
 
-/// What to print when a task is done.
-fn perform(task: &Task, socket: &Path) -> Result<String, client::Error> {
+/// What has become of a task that did not fail.
+#[derive(Debug)]
+struct Answer {
+    /// What to print.
+    text: String,
+    /// Whether that is good news.
+    is_well: bool,
+}
+
+impl From<String> for Answer {
+    /// An answer that is printed with a newline behind it, if it is not empty.
+    fn from(mut text: String) -> Self {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        let is_well = true;
+        Self { text, is_well }
+    }
+}
+
+fn perform(task: &Task, socket: &Path, manner: Manner) -> Result<Answer, client::Error> {
     match task {
-        Task::Ping => return client::ping(socket).map(|answer| answer + "\n"),
-        Task::Reload(how) => {
-            let plan = client::reload(socket, *how)?;
-            return Ok(if plan.is_empty() { plan } else { plan + "\n" });
+        Task::Ping => return client::ping(socket).map(Answer::from),
+        Task::Reload(how) => return client::reload(socket, *how).map(Answer::from),
+        Task::Status(job) => {
+            let answer = client::jobs::status(socket, job.as_deref())?;
+            return Ok(match manner.json {
+                true => answer,
+                false => status::table(&answer, &Terminal::of_stdout()),
+            }
+            .into());
+        }
+        Task::Health(job) => {
+            return health(client::jobs::health(socket, job.as_deref()), manner);
+        }
+        Task::Operate(verb, jobs) => {
+            let mut text = String::new();
+            for job in jobs {
+                let answer = client::jobs::operate(socket, *verb, job, manner.timeout)?;
+                if manner.json {
+                    text.push_str(&answer);
+                    text.push('\n');
+                }
+            }
+            return Ok(Answer::from(text.trim_end().to_owned()));
+        }
+        Task::Signal(pairs) => {
+            for (job, signal) in pairs {
+                client::jobs::signal(socket, job, signal)?;
+            }
         }
         Task::Maintenance(enable) => {
             client::maintenance(socket, *enable)?;
@@ -140,7 +192,31 @@ fn perform(task: &Task, socket: &Path) -> Result<String, client::Error> {
             )?;
         }
     }
-    Ok(String::new())
+    Ok(Answer::from(String::new()))
+}
+
+/// That something is not well is no failure of the question.
+fn health(answer: Result<String, client::Error>, manner: Manner) -> Result<Answer, client::Error> {
+    const NOT_WELL: u16 = 503;
+    let (answer, is_well) = match answer {
+        Ok(answer) => (answer, true),
+        Err(error) => match error.cause {
+            Cause::Status {
+                status: NOT_WELL,
+                ref message,
+            } if status::reasons(message).is_some() => (message.clone(), false),
+            _ => return Err(error),
+        },
+    };
+    let text = match manner.json {
+        true => answer,
+        false if is_well => "healthy".to_owned(),
+        false => status::reasons(&answer).unwrap_or_default().join("\n"),
+    };
+    Ok(Answer {
+        is_well,
+        ..text.into()
+    })
 }
 
 /// Where the supervisor listens. A flag counts more than a variable, and within

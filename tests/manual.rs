@@ -222,6 +222,11 @@ fn the_page_on_the_control_plane_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_operating_shows_what_happens() {
+    Reader::new().read(&page("docs/operating.md"));
+}
+
+#[test]
 fn the_page_on_checking_shows_what_is_printed() {
     Reader::new().read(&page("docs/check.md"));
 }

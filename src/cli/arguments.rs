@@ -31,7 +31,7 @@ pub(super) fn normalise(
     arguments: impl IntoIterator<Item = OsString>,
 ) -> Result<Normal, UsageError> {
     let mut normal = Normal::default();
-    let mut arguments = arguments.into_iter();
+    let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
         if argument == "--" {
             break;
@@ -55,6 +55,12 @@ pub(super) fn normalise(
             Takes::Value(_) | Takes::Values(_) => {
                 let value = value.map(OsStr::to_owned).or_else(|| arguments.next());
                 normal.set(flag, value)?;
+            }
+            Takes::Maybe(_) => {
+                let is_value = |next: &OsString| !next.as_bytes().starts_with(b"-");
+                let value = value.map(OsStr::to_owned);
+                let value = value.or_else(|| arguments.next_if(is_value));
+                normal.set(flag, value.or_else(|| Some(OsString::new())))?;
             }
         }
     }
@@ -143,7 +149,7 @@ mod tests {
 
     #[test]
     fn all_spellings_become_one() {
-        let cases: [(&[&str], &str); 20] = [
+        let cases: [(&[&str], &str); 25] = [
             (&[], "|"),
             (&["-ping"], "--ping |"),
             (&["--ping"], "--ping |"),
@@ -165,6 +171,11 @@ mod tests {
             ),
             (&["-putenv", "\"x"], "--putenv =\"x |"),
             (&["-ping", "a", "-reload"], "--ping | a -reload"),
+            (&["-status"], "--status = |"),
+            (&["-status", "app", "-json"], "--status =app --json |"),
+            (&["-status", "-json", "app"], "--status = --json | app"),
+            (&["-status=-x", "--"], "--status =-x |"),
+            (&["-status", "--", "app"], "--status = | app"),
             (&["-", "-ping"], "| - -ping"),
             (&["--", "-ping"], "| -ping"),
             (&["-ping", "--"], "--ping |"),

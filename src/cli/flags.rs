@@ -3,7 +3,7 @@
 //! The one table behind the parser, `-help` and the manual. A further
 //! subcommand is one more row, and one more [`Task`] for it to make.
 
-use super::{Reload, Task};
+use super::{Reload, Task, Verb};
 
 /// One flag.
 #[derive(Debug)]
@@ -28,6 +28,9 @@ pub(super) enum Takes {
     Value(&'static str),
     /// One value each time that the flag is given. `-help` calls it so.
     Values(&'static str),
+    /// One value, or nothing if a flag or the end follows; of several the last
+    /// counts. `-help` calls it so.
+    Maybe(&'static str),
 }
 
 /// What a flag does to an invocation.
@@ -37,8 +40,8 @@ pub(super) enum Role {
     Path,
     /// Does something that needs no running supervisor.
     Instead,
-    /// Says how another flag, of this name, is to be carried out.
-    With(&'static str),
+    /// Says how one of these other flags is to be carried out.
+    With(&'static [&'static str]),
     /// Asks a running supervisor for what the values say; the error says what
     /// is wrong with one of them.
     Ask(fn(&[String]) -> Result<Task, String>),
@@ -76,7 +79,7 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         key: "--dry-run",
         takes: Takes::Nothing,
-        role: Role::With("-reload"),
+        role: Role::With(&["-reload"]),
         help: &["With '-reload': say what it would do, and change nothing."],
     },
     Flag {
@@ -86,10 +89,21 @@ pub(super) const FLAGS: &[Flag] = &[
         help: &["Print the jobs and their events as a graph, in Graphviz's DOT, and quit."],
     },
     Flag {
+        key: "--health",
+        takes: Takes::Maybe("name"),
+        role: Role::Ask(|names| Ok(Task::Health(only(names)))),
+        help: &[
+            "Tell whether all jobs are well, or one of them; exits with 1 if not.",
+            "Jobs with health checks must be healthy, essential ones must run.",
+        ],
+    },
+    Flag {
         key: "--json",
         takes: Takes::Nothing,
-        role: Role::With("-check"),
-        help: &["With '-check': print the findings as JSON."],
+        role: Role::With(&[
+            "-check", "-health", "-restart", "-start", "-status", "-stop",
+        ]),
+        help: &["With '-check', '-status' and other flags that tell something: as JSON."],
     },
     Flag {
         key: "--maintenance",
@@ -156,10 +170,22 @@ pub(super) const FLAGS: &[Flag] = &[
         help: &["Reload a ContainerPilot process through its control socket."],
     },
     Flag {
+        key: "--restart",
+        takes: Takes::Values("name"),
+        role: Role::Ask(|names| operate(Verb::Restart, names)),
+        help: &["Stop a job, start it, and return when its new process runs."],
+    },
+    Flag {
         key: "--schema",
         takes: Takes::Nothing,
         role: Role::Instead,
         help: &["Print the JSON Schema of the configuration file and quit."],
+    },
+    Flag {
+        key: "--signal",
+        takes: Takes::Values("name=signal"),
+        role: Role::Ask(signal),
+        help: &["Send a signal, such as 'HUP', to the process group of a job."],
     },
     Flag {
         key: "--socket",
@@ -171,15 +197,39 @@ pub(super) const FLAGS: &[Flag] = &[
         ],
     },
     Flag {
+        key: "--start",
+        takes: Takes::Values("name"),
+        role: Role::Ask(|names| operate(Verb::Start, names)),
+        help: &["Start a job, and return when its process runs."],
+    },
+    Flag {
+        key: "--status",
+        takes: Takes::Maybe("name"),
+        role: Role::Ask(|names| Ok(Task::Status(only(names)))),
+        help: &["Show the supervisor and its jobs, or all about one job."],
+    },
+    Flag {
+        key: "--stop",
+        takes: Takes::Values("name"),
+        role: Role::Ask(|names| operate(Verb::Stop, names)),
+        help: &["Stop a job until it is started, and return when its process is gone."],
+    },
+    Flag {
         key: "--template",
         takes: Takes::Nothing,
         role: Role::Instead,
         help: &["Render template and quit."],
     },
     Flag {
+        key: "--timeout",
+        takes: Takes::Value("duration"),
+        role: Role::With(&["-restart", "-start", "-stop"]),
+        help: &["With '-start', '-stop' and '-restart': how long to wait. Defaults to '5m'."],
+    },
+    Flag {
         key: "--v",
         takes: Takes::Nothing,
-        role: Role::With("-reload"),
+        role: Role::With(&["-reload"]),
         help: &["With '-reload': say what it does."],
     },
     Flag {
@@ -197,6 +247,7 @@ pub fn usage(program: &str) -> String {
         let argument = match flag.takes {
             Takes::Nothing => "",
             Takes::Value(word) | Takes::Values(word) => word,
+            Takes::Maybe(word) => &format!("[{word}]"),
         };
         text.push_str("  ");
         text.push_str(flag.name());
@@ -211,6 +262,29 @@ pub fn usage(program: &str) -> String {
         text.push('\n');
     }
     text
+}
+
+/// The value of a flag that may have none.
+fn only(names: &[String]) -> Option<String> {
+    names.last().filter(|name| !name.is_empty()).cloned()
+}
+
+fn operate(verb: Verb, names: &[String]) -> Result<Task, String> {
+    if names.iter().any(String::is_empty) {
+        return Err("the name of a job is missing".to_owned());
+    }
+    Ok(Task::Operate(verb, names.to_vec()))
+}
+
+fn signal(pairs: &[String]) -> Result<Task, String> {
+    // A name may contain the sign, a signal does not.
+    let pairs = pairs.iter().map(|pair| match pair.rsplit_once('=') {
+        Some((name, signal)) if !name.is_empty() && !signal.is_empty() => {
+            Ok((name.to_owned(), signal.to_owned()))
+        }
+        _ => Err(format!("{pair:?} is not in the format \"name=HUP\"")),
+    });
+    pairs.collect::<Result<_, _>>().map(Task::Signal)
 }
 
 fn maintenance(words: &[String]) -> Result<Task, String> {

@@ -162,6 +162,7 @@ fn a_client_knows_where_the_socket_is_said_to_be() {
                 flag: "-ping",
                 task: Task::Ping,
             }],
+            manner: Manner::default(),
         };
         assert_eq!(parsed(arguments), Ok(expected), "{arguments:?}");
     }
@@ -260,7 +261,10 @@ fn what_makes_no_sense_is_refused_in_one_line() {
             &["-dry-run", "-ping"],
             "-dry-run is of use with -reload only",
         ),
-        (&["-json", "-template"], "-json is of use with -check only"),
+        (
+            &["-json", "-template"],
+            "-json is of use with -check, -health, -restart, -start, -status, -stop only",
+        ),
         (&["-check", "a"], "unexpected argument: a"),
         (&["-config"], "flag needs an argument: -config"),
         (
@@ -296,4 +300,104 @@ fn values_that_are_sent_must_be_utf8() {
         error.to_string(),
         r#"invalid value for -putenv: "A=\xFF" is no UTF-8"#
     );
+}
+
+#[test]
+fn jobs_are_asked_about_and_told_what_to_do() {
+    let words = |words: &[&str]| -> Vec<String> { words.iter().map(ToString::to_string).collect() };
+    let cases: [(&[&str], &[(&str, Task)]); 8] = [
+        (&["-status"], &[("-status", Task::Status(None))]),
+        (
+            &["-status", "app", "-json"],
+            &[("-status", Task::Status(Some("app".to_owned())))],
+        ),
+        (&["-health="], &[("-health", Task::Health(None))]),
+        (
+            &["-health", "app"],
+            &[("-health", Task::Health(Some("app".to_owned())))],
+        ),
+        (
+            &["-stop", "a", "-start", "c", "-stop", "b", "-timeout", "2m"],
+            &[
+                ("-stop", Task::Operate(Verb::Stop, words(&["a", "b"]))),
+                ("-start", Task::Operate(Verb::Start, words(&["c"]))),
+            ],
+        ),
+        (
+            &["-restart=a"],
+            &[("-restart", Task::Operate(Verb::Restart, words(&["a"])))],
+        ),
+        (
+            &["-signal", "a=b=HUP", "-signal", "c=9"],
+            &[(
+                "-signal",
+                Task::Signal(vec![
+                    ("a=b".to_owned(), "HUP".to_owned()),
+                    ("c".to_owned(), "9".to_owned()),
+                ]),
+            )],
+        ),
+        (
+            &["-status", "-health"],
+            &[
+                ("-status", Task::Status(None)),
+                ("-health", Task::Health(None)),
+            ],
+        ),
+    ];
+    for (arguments, expected) in cases {
+        assert_eq!(tasks(arguments), expected, "{arguments:?}");
+    }
+}
+
+#[test]
+fn how_subcommands_are_carried_out_is_said_once_for_all() {
+    let manner = |arguments: &[&str]| match parsed(arguments) {
+        Ok(Invocation::Client { manner, .. }) => Ok(manner),
+        Ok(other) => panic!("{other:?}"),
+        Err(error) => Err(error),
+    };
+    let seconds = |seconds| Some(Duration::from_secs(seconds));
+    let with = |json, timeout| Ok(Manner { json, timeout });
+    assert_eq!(manner(&["-status"]), with(false, None));
+    assert_eq!(manner(&["-json", "-stop", "a"]), with(true, None));
+    assert_eq!(
+        manner(&["-stop", "a", "-timeout", "90"]),
+        with(false, seconds(90))
+    );
+    assert_eq!(
+        manner(&["-stop=a", "-timeout=2m"]),
+        with(false, seconds(120))
+    );
+    for timeout in ["", "0", "-1s", "soon"] {
+        let text = format!(
+            "invalid value for -timeout: {timeout:?} is no time to wait, such as \"90s\" or \"2m\""
+        );
+        assert_eq!(manner(&["-stop=a", "-timeout", timeout]), Err(text));
+    }
+}
+
+#[test]
+fn what_is_missing_for_a_job_is_a_usage_error() {
+    for (arguments, expected) in [
+        (
+            &["-stop="][..],
+            "invalid value for -stop: the name of a job is missing",
+        ),
+        (
+            &["-signal", "app"],
+            "invalid value for -signal: \"app\" is not in the format \"name=HUP\"",
+        ),
+        (
+            &["-signal", "=HUP"],
+            "invalid value for -signal: \"=HUP\" is not in the format \"name=HUP\"",
+        ),
+        (&["-status", "-json", "app"], "unexpected argument: app"),
+        (
+            &["-ping", "-timeout", "5s"],
+            "-timeout is of use with -restart, -start, -stop only",
+        ),
+    ] {
+        assert_eq!(parsed(arguments), Err(expected.to_owned()), "{arguments:?}");
+    }
 }

@@ -41,7 +41,7 @@ pub mod series_names;
 pub mod service;
 pub mod size;
 mod source;
-mod stop_signal;
+pub(crate) mod stop_signal;
 mod suggest;
 mod syntax;
 pub mod table;

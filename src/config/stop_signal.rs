@@ -49,7 +49,8 @@ impl Default for StopSignal {
     }
 }
 
-fn names() -> Vec<&'static str> {
+/// Their names.
+pub(crate) fn names() -> Vec<&'static str> {
     SIGNALS.iter().map(|(name, _)| *name).collect()
 }
 
@@ -62,15 +63,19 @@ impl Decode for StopSignal {
         let Value::Text(text) = &value else {
             return mismatch(&value, wanted, at, findings);
         };
-        let upper = text.to_ascii_uppercase();
-        let name = upper.strip_prefix("SIG").unwrap_or(&upper);
-        let signal = by_name(name);
-        if signal.is_none() {
-            let hint = suggest::hint(name, names());
-            return mismatch(&value, &format!("{wanted}{hint}"), at, findings);
+        match parse(text) {
+            Ok(signal) => Some(Self(signal)),
+            Err(hint) => mismatch(&value, &format!("{wanted}{hint}"), at, findings),
         }
-        signal.map(Self)
     }
+}
+
+/// The number of a signal of this name, with or without `SIG`; else a hint at
+/// what may have been meant.
+pub(crate) fn parse(text: &str) -> Result<i32, String> {
+    let upper = text.to_ascii_uppercase();
+    let name = upper.strip_prefix("SIG").unwrap_or(&upper);
+    by_name(name).ok_or_else(|| suggest::hint(name, names()))
 }
 
 /// The number of a signal: real-time ones are counted from either end.

@@ -31,6 +31,59 @@ pub enum Request {
     Job(String),
     /// `POST /v3/poweroff` and `/v3/reboot`
     End(Ending),
+    /// `POST /v3/jobs/NAME/start`, `/stop` and `/restart`
+    Operate(Operation),
+    /// `POST /v3/jobs/NAME/signal`
+    Signal {
+        /// The name of the job.
+        job: String,
+        /// The number of the signal.
+        signal: i32,
+    },
+}
+
+/// Something to be done to all jobs of a name, and to be answered once it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operation {
+    /// What.
+    pub verb: Verb,
+    /// The name.
+    pub job: String,
+    /// How long to wait for it; it is answered then at the latest.
+    pub within: Duration,
+}
+
+impl Request {
+    /// How long the supervisor may take for its answer to this request of
+    /// `endpoint`.
+    pub fn patience(&self, endpoint: &Endpoint) -> Duration {
+        match self {
+            Self::Operate(operation) => operation.within.saturating_add(SERVER_MARGIN),
+            _ => endpoint.deadline.saturating_sub(SERVER_MARGIN),
+        }
+    }
+}
+
+/// What can be done to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verb {
+    /// To start it if it does not run.
+    Start,
+    /// To stop it until it is started.
+    Stop,
+    /// To stop it if it runs, and to start it.
+    Restart,
+}
+
+impl Verb {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+        }
+    }
 }
 
 /// What is wanted of a reload.
@@ -106,6 +159,14 @@ pub const SERVER_MARGIN: Duration = Duration::from_secs(1);
 
 const SHORT: Duration = Duration::from_secs(10);
 const RELOAD_DEADLINE: Duration = Duration::from_secs(60);
+
+/// How long a client waits for a job to start or to stop if it does not say. The
+/// timeouts of the configuration bound that; this is for those that are long.
+pub const OPERATION_WITHIN: Duration = Duration::from_secs(300);
+
+/// By how much a client's own deadline comes after the time it gives to an
+/// operation, so that it hears from the supervisor what is in the way.
+pub const OPERATION_MARGIN: Duration = Duration::from_secs(5);
 
 /// `GET /v3/ping`
 pub static PING: Endpoint = Endpoint {
@@ -217,6 +278,50 @@ pub static REBOOT: Endpoint = Endpoint {
     parse: |_| Ok(Request::End(Ending::Reboot)),
 };
 
+/// `POST /v3/jobs/{name}/start`
+pub static START: Endpoint = Endpoint {
+    path: "/v3/jobs/{name}/start",
+    summary: "starts a job; answers when its process runs or could not be started",
+    parse: |asked| query::operation(Verb::Start, asked),
+    ..OPERATION
+};
+
+/// `POST /v3/jobs/{name}/stop`
+pub static STOP: Endpoint = Endpoint {
+    path: "/v3/jobs/{name}/stop",
+    summary: "stops a job until it is started; answers when its process is gone",
+    parse: |asked| query::operation(Verb::Stop, asked),
+    ..OPERATION
+};
+
+/// `POST /v3/jobs/{name}/restart`
+pub static RESTART: Endpoint = Endpoint {
+    path: "/v3/jobs/{name}/restart",
+    summary: "stops a job and starts it; answers when its new process runs or could not be started",
+    parse: |asked| query::operation(Verb::Restart, asked),
+    ..OPERATION
+};
+
+/// `POST /v3/jobs/{name}/signal`
+pub static SIGNAL: Endpoint = Endpoint {
+    method: "POST",
+    path: "/v3/jobs/{name}/signal",
+    alias: None,
+    summary: "sends a signal to the process group of a job",
+    deadline: SHORT,
+    parse: |asked| body::signal(asked),
+};
+
+/// What those endpoints have in common that do something to a job.
+const OPERATION: Endpoint = Endpoint {
+    method: "POST",
+    path: "",
+    alias: None,
+    summary: "",
+    deadline: OPERATION_WITHIN,
+    parse: |_| Ok(Request::Ping),
+};
+
 /// Every endpoint, in the order of the manual.
 pub static ENDPOINTS: &[&Endpoint] = &[
     &PING,
@@ -230,6 +335,10 @@ pub static ENDPOINTS: &[&Endpoint] = &[
     &JOB,
     &POWEROFF,
     &REBOOT,
+    &START,
+    &STOP,
+    &RESTART,
+    &SIGNAL,
 ];
 
 /// The endpoint of this path, by its name or its alias, and what stands there for
@@ -240,6 +349,11 @@ pub fn endpoint(path: &str) -> Option<(&'static Endpoint, String)> {
         let alias = || endpoint.alias.and_then(|alias| path::name_in(alias, path));
         Some((*endpoint, name.or_else(alias)?))
     })
+}
+
+/// A name, percent-encoded as paths and queries need it.
+pub fn encode(name: &str) -> String {
+    path::encode(name)
 }
 
 impl Endpoint {

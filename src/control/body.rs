@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::api::{Reply, Request};
+use super::api::{Asked, Reply, Request};
+use crate::config::stop_signal;
 
 const BAD_REQUEST: u16 = 400;
 const UNPROCESSABLE: u16 = 422;
@@ -67,6 +68,51 @@ pub(super) fn put_metric(body: &[u8]) -> Result<Request, Reply> {
         }
     }
     offences.or(Request::PutMetric(values))
+}
+
+/// `/v3/jobs/{name}/signal`: `{"signal": "HUP"}`, or its number.
+pub(super) fn signal(asked: &Asked<'_>) -> Result<Request, Reply> {
+    const KEY: &str = "signal";
+    let mut object = object(asked.body)?;
+    let raw = object.remove(KEY);
+    if let Some((key, _)) = object.first_key_value() {
+        return refuse(BAD_REQUEST, format!("unknown key {key:?} (known: {KEY})"));
+    }
+    let Some(raw) = raw else {
+        return refuse(
+            BAD_REQUEST,
+            format!("the body lacks {KEY:?}, such as \"HUP\""),
+        );
+    };
+    let signal = match Scalar::of(raw) {
+        Scalar::Text(text) => by_name_or_number(&text),
+        Scalar::Literal(text) => by_name_or_number(text),
+        Scalar::Null | Scalar::Compound => Err(String::new()),
+    };
+    match signal {
+        Ok(signal) => Ok(Request::Signal {
+            job: asked.name.to_owned(),
+            signal,
+        }),
+        Err(hint) => {
+            let shown = excerpt(raw.get());
+            let text = format!("{shown} is no signal, such as \"HUP\" or \"USR1\"{hint}");
+            refuse(BAD_REQUEST, text)
+        }
+    }
+}
+
+/// A signal, or a hint at the one that was meant.
+fn by_name_or_number(text: &str) -> Result<i32, String> {
+    match text.parse() {
+        Ok(number) if (1..=libc::SIGRTMAX()).contains(&number) => Ok(number),
+        Ok(_) => Err(String::new()),
+        Err(_) => stop_signal::parse(text),
+    }
+}
+
+fn refuse(status: u16, message: String) -> Result<Request, Reply> {
+    Err(Reply::Refused { status, message })
 }
 
 /// A number, but none too large for one: only what is called infinite is.
@@ -239,6 +285,47 @@ mod tests {
         match result {
             Err(Reply::Refused { status, message }) => (status, message),
             other => panic!("not refused: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_signal_has_a_name_or_a_number() {
+        let asked = |body| Asked {
+            name: "app",
+            body,
+            ..Asked::default()
+        };
+        for (body, signal) in [
+            (&br#"{"signal": "HUP"}"#[..], libc::SIGHUP),
+            (br#"{"signal": "sigterm"}"#, libc::SIGTERM),
+            (br#"{"signal": "RTMIN+1"}"#, libc::SIGRTMIN() + 1),
+            (br#"{"signal": 9}"#, libc::SIGKILL),
+            (br#"{"signal": "10"}"#, libc::SIGUSR1),
+        ] {
+            let job = "app".to_owned();
+            let request = Request::Signal { job, signal };
+            assert_eq!(super::signal(&asked(body)), Ok(request));
+        }
+        for (body, status, expected) in [
+            (&b"{"[..], 422, "the body is not a JSON object"),
+            (b"{}", 400, "the body lacks \"signal\", such as \"HUP\""),
+            (
+                br#"{"signal": "HUP", "pid": 1}"#,
+                400,
+                "unknown key \"pid\" (known: signal)",
+            ),
+            (
+                br#"{"signal": "HPU"}"#,
+                400,
+                "\"HPU\" is no signal, such as \"HUP\" or \"USR1\"; did you mean \"HUP\"?",
+            ),
+            (br#"{"signal": 0}"#, 400, "0 is no signal, such as"),
+            (br#"{"signal": 1.5}"#, 400, "1.5 is no signal, such as"),
+            (br#"{"signal": null}"#, 400, "null is no signal, such as"),
+        ] {
+            let (found, message) = refusal(super::signal(&asked(body)));
+            assert_eq!(found, status);
+            assert!(message.starts_with(expected), "{message}");
         }
     }
 

@@ -4,7 +4,9 @@
 //! Called by the control server through the endpoint table. A word that nobody
 //! knows is refused: `?dry-rum` must not reload.
 
-use super::api::{Reload, Reply, Request};
+use std::time::Duration;
+
+use super::api::{Asked, OPERATION_WITHIN, Operation, Reload, Reply, Request, Verb};
 use super::path;
 
 const BAD_REQUEST: u16 = 400;
@@ -51,6 +53,38 @@ pub(super) fn health(query: &str) -> Result<Request, Reply> {
     Ok(Request::Health(job))
 }
 
+/// `/v3/jobs/{name}/start` and its like: `timeout=DURATION`, in the words of the
+/// configuration.
+pub(super) fn operation(verb: Verb, asked: &Asked<'_>) -> Result<Request, Reply> {
+    let mut within = OPERATION_WITHIN;
+    let parameters = asked.query.split('&');
+    for parameter in parameters.filter(|parameter| !parameter.is_empty()) {
+        let value = parameter.strip_prefix("timeout=").ok_or_else(|| {
+            let name = parameter.split('=').next().unwrap_or_default();
+            refuse(format!("unknown parameter {name:?} (known: timeout)"))
+        })?;
+        let text = path::decode(value).unwrap_or_default();
+        within = duration(&text).ok_or_else(|| {
+            refuse(format!(
+                "timeout: {value:?} is no time from 1ms to 24h, such as \"90s\""
+            ))
+        })?;
+    }
+    Ok(Request::Operate(Operation {
+        verb,
+        job: asked.name.to_owned(),
+        within,
+    }))
+}
+
+/// A time to wait, in the words of the configuration.
+fn duration(text: &str) -> Option<Duration> {
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_secs(86_400);
+    let duration = crate::config::duration::parse_setting(text).ok()?;
+    (SHORTEST..=LONGEST).contains(&duration).then_some(duration)
+}
+
 fn refuse(message: String) -> Reply {
     let status = BAD_REQUEST;
     Reply::Refused { status, message }
@@ -93,6 +127,44 @@ mod tests {
             ("jbo=app", "unknown parameter \"jbo\" (known: job)"),
         ] {
             assert_eq!(health(query), Err(refuse(message.to_owned())), "{query}");
+        }
+    }
+
+    #[test]
+    fn an_operation_may_say_how_long_to_wait() {
+        let asked = |query| Asked {
+            name: "app",
+            query,
+            ..Asked::default()
+        };
+        for (query, within) in [
+            ("", OPERATION_WITHIN),
+            ("timeout=2m", Duration::from_secs(120)),
+            ("timeout=90", Duration::from_secs(90)),
+            ("timeout=1.5s", Duration::from_millis(1500)),
+        ] {
+            let operation = Operation {
+                verb: Verb::Stop,
+                job: "app".to_owned(),
+                within,
+            };
+            let request = Request::Operate(operation);
+            assert_eq!(super::operation(Verb::Stop, &asked(query)), Ok(request));
+        }
+        for (query, message) in [
+            ("timeout", "unknown parameter \"timeout\" (known: timeout)"),
+            ("wait=1s", "unknown parameter \"wait\" (known: timeout)"),
+            (
+                "timeout=0",
+                "timeout: \"0\" is no time from 1ms to 24h, such as \"90s\"",
+            ),
+            (
+                "timeout=25h",
+                "timeout: \"25h\" is no time from 1ms to 24h, such as \"90s\"",
+            ),
+        ] {
+            let refusal = refuse(message.to_owned());
+            assert_eq!(super::operation(Verb::Stop, &asked(query)), Err(refusal));
         }
     }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 
-use super::api::{self, Asked, Endpoint, Reply, Request, SERVER_MARGIN};
+use super::api::{self, Asked, Endpoint, Reply, Request};
 use super::socket::{self, SocketFile};
 use super::status;
 use super::streams::{self, Sources};
@@ -169,9 +169,11 @@ impl Endpoints {
             query: &request.query,
             body: &request.body,
         };
-        let patience = endpoint.deadline.saturating_sub(SERVER_MARGIN);
         let reply = match (endpoint.parse)(&asked) {
-            Ok(asked) => self.ask(asked, patience),
+            Ok(asked) => {
+                let patience = asked.patience(endpoint);
+                self.ask(asked, patience)
+            }
             Err(refusal) => refusal,
         };
         respond(reply, || self.clock())

@@ -34,6 +34,17 @@ pub(super) enum Phase {
     Done,
 }
 
+/// What has become of a job, for whoever has asked for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The process of a run is there.
+    Up,
+    /// There is none, and why.
+    Down(String),
+    /// It has completed.
+    Gone,
+}
+
 /// The world as one turn of the supervisor sees and changes it.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
@@ -66,6 +77,8 @@ pub(super) struct Effects {
     /// Whose built-in check each one under way is. They have no process, so that
     /// nothing waits for their end.
     pub(super) probes: BTreeMap<ExecId, JobId>,
+    /// What has become of jobs in this turn.
+    pub(super) outcomes: Vec<(JobId, Outcome)>,
     /// A job came to rest in this turn: there may be nothing left to wait for.
     pub(super) came_to_rest: bool,
     running: BTreeMap<JobId, (Arc<str>, Pid)>,
@@ -88,6 +101,7 @@ impl Effects {
             timers: Timers::default(),
             live: BTreeMap::new(),
             probes: BTreeMap::new(),
+            outcomes: Vec::new(),
             came_to_rest: false,
             running: BTreeMap::new(),
             last_exec: 0,

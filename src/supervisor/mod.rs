@@ -19,6 +19,7 @@ mod health;
 mod index;
 mod job;
 mod maintenance;
+mod operations;
 mod plan;
 mod reload;
 mod requests;
@@ -47,6 +48,7 @@ use crate::telemetry::metrics::{ConsulRequests, Requests};
 use effects::{Effects, Phase};
 use index::Index;
 use job::Job;
+use operations::Operations;
 use reload::{Reloads, Successor};
 use service::Service;
 use status::Chronicle;
@@ -98,6 +100,7 @@ pub struct Supervisor {
     chronicle: Chronicle,
     /// What is to become of the machine, if somebody has said so.
     ending: Option<Ending>,
+    operations: Operations,
 }
 
 impl Supervisor {
@@ -126,6 +129,7 @@ impl Supervisor {
             withdrawing: BTreeSet::new(),
             chronicle: Chronicle::new(now),
             ending: None,
+            operations: Operations::default(),
         };
         supervisor.feed_watchdog();
         supervisor.begin(jobs);
@@ -211,6 +215,7 @@ impl Supervisor {
             Timer::Check(job) => self.with_job(job, Job::on_check_timeout),
             Timer::Hooks(job) => self.with_job(job, Job::on_hooks_timeout),
             Timer::Kill(job) => self.with_job(job, Job::on_kill_timeout),
+            Timer::Operation(id) => self.on_operation_timeout(id),
             Timer::TelemetryBeat => self.on_telemetry_beat(),
             Timer::Withdrawal => self.did_withdraw(),
             Timer::Shutdown => self.on_shutdown_timeout(),
@@ -241,6 +246,9 @@ impl Supervisor {
         loop {
             while let Some(event) = self.fx.events.pop_front() {
                 self.show(&event);
+            }
+            if self.settle_operations() {
+                continue;
             }
             if !std::mem::take(&mut self.fx.came_to_rest) {
                 return;

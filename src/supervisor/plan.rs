@@ -40,6 +40,14 @@ pub(super) struct Step {
     pub(super) item: Item,
 }
 
+impl Step {
+    /// The job begins anew even if it could have kept its process.
+    pub(super) fn replace(&mut self, id: JobId) {
+        self.change = Change::Replace(id);
+        self.item.verb = REPLACE;
+    }
+}
+
 /// What is told of one part of a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Item {
@@ -60,6 +68,7 @@ impl Item {
 }
 
 const KEEP: &str = "keep";
+const REPLACE: &str = "replace";
 
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -157,7 +166,7 @@ fn step(before: Option<(JobId, &JobSpec)>, spec: JobSpec) -> Step {
             let what = job(&spec) + &differences::of_jobs(before, &spec).told();
             match before.exec == spec.exec {
                 true => (Change::Update(id), Item::new("update", what)),
-                false => (Change::Replace(id), Item::new("replace", what)),
+                false => (Change::Replace(id), Item::new(REPLACE, what)),
             }
         }
     };
@@ -255,7 +264,7 @@ fn of_watches(before: &[WatchSpec], now: &[WatchSpec], new_backend: bool) -> Vec
             Some(before) if before == spec => Item::new(KEEP, name),
             Some(before) => {
                 let keys = differences::of_watches(before, spec).told();
-                Item::new("replace", name + &keys)
+                Item::new(REPLACE, name + &keys)
             }
             None => Item::new("start", name),
         });

@@ -26,6 +26,8 @@ use crate::message::{Action, ReplyTo};
 pub(super) struct Successor {
     pub(super) after: JobId,
     pub(super) spec: JobSpec,
+    /// An operator has stopped it before it could begin.
+    pub(super) held: bool,
 }
 
 impl Supervisor {
@@ -134,7 +136,15 @@ impl Supervisor {
         settings.push(plan::of_environment(moved, &self.advertised_ips, &ips));
         let current = self.jobs.iter().filter(|(_, job)| !job.is_retired());
         let current = current.map(|(id, job)| (*id, job.spec()));
-        let steps = plan::of_jobs(current, std::mem::take(&mut config.jobs));
+        let mut steps = plan::of_jobs(current, std::mem::take(&mut config.jobs));
+        // What an operator has stopped begins anew, since it was changed.
+        for step in &mut steps {
+            if let Change::Update(id) = step.change
+                && self.jobs.get(&id).is_some_and(Job::is_held)
+            {
+                step.replace(id);
+            }
+        }
         Plan {
             steps,
             settings,
@@ -163,9 +173,9 @@ impl Supervisor {
         self.advertise_telemetry();
 
         // What waits to begin is not there yet; the new plan decides anew.
-        self.successors.clear();
+        let before = std::mem::take(&mut self.successors);
         for step in plan.steps {
-            self.carry_out(step);
+            self.carry_out(step, &before);
         }
         if new_backend {
             self.move_over();
@@ -203,26 +213,32 @@ impl Supervisor {
         }
     }
 
-    fn carry_out(&mut self, step: Step) {
+    /// `waiting` are those that had not begun before.
+    fn carry_out(&mut self, step: Step, waiting: &[Successor]) {
         match step.change {
             Change::Keep(_) => {}
             Change::Update(id) => self.update(id, step.spec),
             Change::Replace(id) => {
                 self.retire(id);
-                self.successors.push(Successor {
-                    after: id,
-                    spec: step.spec,
-                });
+                self.follow(id, step.spec, waiting);
             }
             Change::Start => match self.predecessor(&step.spec.name) {
-                Some(after) => self.successors.push(Successor {
-                    after,
-                    spec: step.spec,
-                }),
-                None => self.begin_one(step.spec),
+                Some(after) => self.follow(after, step.spec, waiting),
+                None => drop(self.begin_one(step.spec)),
             },
             Change::Stop(id) => self.retire(id),
         }
+    }
+
+    /// A job begins once `after` is gone. One that waits for that already and was
+    /// stopped stays so, if this is no other.
+    fn follow(&mut self, after: JobId, spec: JobSpec, waiting: &[Successor]) {
+        let is_same = |before: &&Successor| before.after == after && before.spec == spec;
+        let held = waiting
+            .iter()
+            .find(is_same)
+            .is_some_and(|before| before.held);
+        self.successors.push(Successor { after, spec, held });
     }
 
     /// A job of this name that an earlier reload retired and that is still on
@@ -262,6 +278,7 @@ impl Supervisor {
     fn retire(&mut self, id: JobId) {
         if let Some(job) = self.jobs.get_mut(&id) {
             job.retire();
+            self.operations_outlive(id);
         }
     }
 
@@ -298,15 +315,30 @@ impl Supervisor {
                 .position(|successor| successor.after == id)
             {
                 let successor = self.successors.remove(at);
-                self.rearm_hooks(&successor.spec.name);
-                self.begin_one(successor.spec);
+                self.begin_successor(id, successor);
+            } else {
+                self.no_successor(id);
             }
         }
     }
 
-    /// Jobs that ran because the predecessor ended will run again when the
-    /// successor does.
-    fn rearm_hooks(&mut self, name: &Arc<str>) {
+    fn begin_successor(&mut self, before: JobId, Successor { spec, held, .. }: Successor) {
+        if held {
+            let id = self.register(spec);
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.begin_stopped(&self.fx);
+            }
+            return;
+        }
+        self.tell_of_end(&spec.name);
+        self.rearm_hooks(&spec.name);
+        let id = self.begin_one(spec);
+        self.succeed(before, id);
+    }
+
+    /// Jobs that ran because one of this name ended will run again when it does
+    /// once more.
+    pub(super) fn rearm_hooks(&mut self, name: &Arc<str>) {
         for code in [Code::Stopping, Code::Stopped] {
             let event = Event::new(code, Arc::clone(name));
             for id in self.index.subscribers(&event) {
@@ -318,9 +350,10 @@ impl Supervisor {
     }
 
     /// A job of its own accord: it was not there at startup.
-    fn begin_one(&mut self, spec: JobSpec) {
+    fn begin_one(&mut self, spec: JobSpec) -> JobId {
         let id = self.subscribe(spec);
         self.start_if_met(id);
+        id
     }
 
     /// Shows a job what it waits for and has come already.
@@ -355,15 +388,21 @@ impl Supervisor {
     }
 
     fn subscribe(&mut self, spec: JobSpec) -> JobId {
+        let id = self.register(spec);
+        if let Some(job) = self.jobs.get_mut(&id) {
+            job.did_subscribe(&mut self.fx);
+            if self.fx.maintenance {
+                job.enter_maintenance(&mut self.fx);
+            }
+        }
+        id
+    }
+
+    fn register(&mut self, spec: JobSpec) -> JobId {
         self.last_job += 1;
         let id = JobId(self.last_job);
         self.index.add(id, &spec);
-        let mut job = Job::new(id, spec, self.fx.now);
-        job.did_subscribe(&mut self.fx);
-        if self.fx.maintenance {
-            job.enter_maintenance(&mut self.fx);
-        }
-        self.jobs.insert(id, job);
+        self.jobs.insert(id, Job::new(id, spec, self.fx.now));
         id
     }
 }

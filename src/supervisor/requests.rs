@@ -17,6 +17,11 @@ impl Supervisor {
             Request::Health(job) => self.health(job.as_deref()),
             Request::Job(name) => self.job_status(&name),
             Request::End(ending) => self.end_machine(ending),
+            Request::Signal { job, signal } => self.signal_jobs(&job, signal),
+            Request::Operate(operation) => {
+                self.operate(operation, reply_to);
+                return;
+            }
             Request::Reload(how) => {
                 self.ask_for_reload(how, reply_to);
                 return;

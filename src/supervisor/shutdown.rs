@@ -38,6 +38,7 @@ impl Supervisor {
         self.fx.phase = Phase::Withdrawing;
         self.fx.set_timer(Timer::Shutdown, self.fx.stop_timeout);
         self.abandon_reloads();
+        self.abandon_operations();
         self.withdraw_all();
     }
 
@@ -89,6 +90,7 @@ impl Supervisor {
     /// Shutdown is published and its hooks run: everything else completes.
     pub(super) fn complete_all(&mut self) {
         for job in self.jobs.values_mut() {
+            job.release();
             if job.is_stop_hook() {
                 job.give_up_restart(&mut self.fx);
             } else {
@@ -177,8 +179,11 @@ impl Supervisor {
             return;
         }
         let is_over = |event: &Event| self.is_over(event);
+        // What an operator has stopped may be started again.
         let idle = |job: &Job| {
-            job.is_complete() || job.only_waits_for_an_end() || job.waits_in_vain(is_over)
+            (job.is_complete() && !job.is_held())
+                || job.only_waits_for_an_end()
+                || job.waits_in_vain(is_over)
         };
         let has_work = if self.jobs.is_empty() {
             !self.config.watches.is_empty() || self.config.telemetry.is_some()
@@ -268,6 +273,7 @@ impl Supervisor {
 
     fn leave(&mut self) {
         self.fx.phase = Phase::Done;
+        self.end_operations();
         self.fx.timers.clear();
     }
 }

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use super::JobId;
+use super::operations::OperationId;
 
 /// What a deadline is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -28,6 +29,8 @@ pub(super) enum Timer {
     Hooks(JobId),
     /// The job was told to terminate and has not.
     Kill(JobId),
+    /// An operator's request has waited for as long as it may.
+    Operation(OperationId),
     /// The next heartbeat of the telemetry service is due.
     TelemetryBeat,
     /// The discovery backend has had its share of the grace time.

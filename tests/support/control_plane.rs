@@ -78,6 +78,7 @@ impl Plane {
                         status: 422,
                         message: "jobs[0]: bad\njobs[1]: worse".to_owned(),
                     },
+                    Request::Operate(_) | Request::Signal { .. } => Reply::Done,
                     Request::Status | Request::Health(_) => Reply::Health(Vec::new()),
                     Request::Job(name) => Reply::Refused {
                         status: 404,

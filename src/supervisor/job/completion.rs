@@ -8,7 +8,7 @@ use log::Level;
 use super::{Job, State, Step};
 use crate::event::Code;
 use crate::supervisor::JobId;
-use crate::supervisor::effects::{Effects, Phase};
+use crate::supervisor::effects::{Effects, Outcome, Phase};
 use crate::supervisor::timers::Timer;
 
 impl Job {
@@ -133,6 +133,7 @@ impl Job {
     pub(super) fn finish(&mut self, fx: &mut Effects) {
         self.enter(State::Complete, fx);
         fx.came_to_rest = true;
+        fx.outcomes.push((self.id, Outcome::Gone));
         fx.publish(Code::Stopped, &self.spec.name);
     }
 }

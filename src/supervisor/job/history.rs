@@ -116,6 +116,7 @@ impl Job {
             State::Idle => status::State::Idle,
             State::BackingOff(_) => status::State::BackingOff,
             State::Stopping(..) => status::State::Stopping,
+            State::Complete if self.held => status::State::Stopped,
             State::Complete => status::State::Completed,
         }
     }

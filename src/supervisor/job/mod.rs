@@ -5,12 +5,14 @@
 //! an event, who must complete before whom) is the supervisor's. What starts it is
 //! in [`start`], its runs are in [`run`], what comes between them in [`restart`],
 //! what the log says of those that fail in [`failures`], its way to completion in
-//! [`completion`], what a reload changes of it in [`update`], and what is known of
+//! [`completion`], what a reload changes of it in [`update`], what an operator does
+//! to it in [`operation`], and what is known of
 //! it in [`history`].
 
 mod completion;
 mod failures;
 mod history;
+mod operation;
 mod restart;
 mod run;
 mod start;
@@ -91,6 +93,9 @@ pub(super) struct Job {
     /// The configuration in force does not have the job, or has another
     /// process in its place: it completes.
     retired: bool,
+    /// An operator has stopped the job: it stays complete until it is told to
+    /// start.
+    held: bool,
     /// Runs that events or a tick asked for while one was alive.
     owed: u64,
     row: Row,
@@ -115,6 +120,7 @@ impl Job {
             last_exit: None,
             last_code: NEVER_RAN,
             retired: false,
+            held: false,
             owed: 0,
             row: Row::default(),
             history: History::new(now),

@@ -7,7 +7,7 @@ use crate::config::Start;
 use crate::control::status::Cause;
 use crate::event::Code;
 use crate::message::{ExecId, ExitStatus, Pid, StartError};
-use crate::supervisor::effects::Effects;
+use crate::supervisor::effects::{Effects, Outcome};
 use crate::supervisor::timers::Timer;
 
 /// One execution of the job's command.
@@ -52,6 +52,7 @@ impl Job {
             fx.signal(pid, signal);
         }
         self.note_start(fx);
+        fx.outcomes.push((self.id, Outcome::Up));
         fx.set_running(self.id, &self.pid_variable, Some(pid));
         fx.metrics.built_in.run_started(&self.spec.name, fx.now);
         fx.run_started(&self.spec.name);
@@ -110,6 +111,8 @@ impl Job {
                 .run_failed_to_start(&self.spec.name, error.exit_code());
             self.last_code = exit_code(error.exit_code());
             self.note_no_start(error, fx);
+            fx.outcomes
+                .push((self.id, Outcome::Down(error.to_string())));
             self.run_ended(exec, false, Duration::ZERO, fx);
         }
     }

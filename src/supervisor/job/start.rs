@@ -139,9 +139,10 @@ impl Job {
             && !self.awaited().any(|event| start.repeats_at(event))
     }
 
-    /// Whether such an event of the job's can still come.
+    /// Whether such an event of the job's can still come. What an operator has
+    /// stopped may be started again.
     pub(in crate::supervisor) fn can_emit(&self, code: Code) -> bool {
-        match code {
+        let is_alive = match code {
             Code::ExitSuccess | Code::ExitFailed | Code::Stopped => !self.is_complete(),
             Code::Healthy | Code::Unhealthy | Code::TimerExpired | Code::Stopping => {
                 !self.is_stopping()
@@ -156,7 +157,8 @@ impl Job {
             | Code::Shutdown
             | Code::Started
             | Code::Signal => false,
-        }
+        };
+        is_alive || self.is_held()
     }
 
     /// Whether the job runs because of the `stopping` of another one, which waits

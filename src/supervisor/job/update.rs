@@ -16,14 +16,15 @@ impl Job {
     /// because another retired job ends still does so.
     pub(in crate::supervisor) fn retire(&mut self) {
         self.retired = true;
+        self.release();
     }
 
-    /// The job whose end this was has a successor: its end is waited for again.
+    /// The job whose end this was begins anew, or its successor does: its end is
+    /// waited for again.
     pub(in crate::supervisor) fn wait_again(&mut self, end: &Event, fx: &mut Effects) {
         self.met.remove(end);
-        if matches!(self.state, State::Complete) {
-            self.enter(State::Waiting, fx);
-            self.did_subscribe(fx);
+        if self.is_complete() && !self.held {
+            self.renew(fx);
         }
     }
 

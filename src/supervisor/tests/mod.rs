@@ -13,6 +13,7 @@ mod ending;
 mod essential;
 mod health;
 mod jobs;
+mod operations;
 mod operator;
 mod pairs;
 mod plan;

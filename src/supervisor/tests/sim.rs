@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::specs::config;
 use crate::config::{Config, JobSpec};
-use crate::control::api::{Reload, Reply, Request};
+use crate::control::api::{Operation, Reload, Reply, Request, Verb};
 use crate::environment::Environment;
 use crate::handoff::{Taker, handoff};
 use crate::message::{
@@ -30,6 +30,17 @@ struct Process {
 struct Asking {
     exec: ExecId,
     end: Instant,
+}
+
+/// An answered operation.
+#[derive(Clone, Debug)]
+pub(super) struct Answered {
+    pub(super) operation: Operation,
+    pub(super) reply: Reply,
+    /// Whether a process of the job was alive at that moment, or on its way.
+    pub(super) is_running: bool,
+    /// Whether it had started.
+    pub(super) has_started: bool,
 }
 
 /// The world.
@@ -57,6 +68,10 @@ pub(super) struct Sim {
     /// Processes start only when told to.
     pub(super) manual_starts: bool,
     facts: VecDeque<Message>,
+    /// Operations that are not answered yet.
+    operations: Vec<(ReplyTo, Operation)>,
+    /// Those that are, and whether the job's process had started by then.
+    answers: Vec<Answered>,
     pub(super) environment: BTreeMap<String, Vec<(String, String)>>,
 }
 
@@ -101,6 +116,8 @@ impl Sim {
             catalog_obeys: false,
             manual_starts,
             facts: VecDeque::new(),
+            operations: Vec::new(),
+            answers: Vec::new(),
             environment: BTreeMap::new(),
         };
         sim.settle();
@@ -209,6 +226,32 @@ impl Sim {
             .push_back(Message::Request(request, ReplyTo::new(giver)));
         self.settle();
         answer
+    }
+
+    /// An operator asks for something that is done to a job.
+    pub(super) fn operate(&mut self, verb: Verb, job: &str) {
+        let operation = Operation {
+            verb,
+            job: job.to_owned(),
+            within: Duration::from_secs(60),
+        };
+        // Whoever asked has gone away: only the record shows the answer.
+        let (sender, _gone) = bounded(1);
+        let reply_to = ReplyTo::new(sender);
+        self.operations.push((reply_to.clone(), operation.clone()));
+        let request = Request::Operate(operation);
+        self.facts.push_back(Message::Request(request, reply_to));
+        self.settle();
+    }
+
+    /// What operators have been answered since the last look.
+    pub(super) fn take_answers(&mut self) -> Vec<Answered> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// How many operations have no answer yet.
+    pub(super) fn unanswered(&self) -> usize {
+        self.operations.len()
     }
 
     /// An accepted configuration with these jobs takes over.
@@ -339,7 +382,7 @@ impl Sim {
             Action::ReopenLog => self.note("reopen", "log"),
             Action::FeedWatchdog => self.note("feed", "watchdog"),
             Action::ConfigureLogging(_) => self.note("configure", "logging"),
-            Action::Reply(to, reply) => to.send(reply),
+            Action::Reply(to, reply) => self.reply(to, reply),
             Action::Answer(to, answer) => to.send(answer),
             Action::Discover(wish) => {
                 let (verb, id) = match &wish {
@@ -360,6 +403,20 @@ impl Sim {
             Action::TakeOver => {}
             Action::LoadConfig(..) => {}
         }
+    }
+
+    fn reply(&mut self, to: ReplyTo, reply: Reply) {
+        let mut operations = self.operations.iter();
+        if let Some(index) = operations.position(|(asker, _)| asker.is(&to)) {
+            let (_, operation) = self.operations.remove(index);
+            self.answers.push(Answered {
+                reply: reply.clone(),
+                is_running: self.is_running(&operation.job),
+                has_started: self.has_started(&operation.job),
+                operation,
+            });
+        }
+        to.send(reply);
     }
 
     fn spawn(&mut self, spawn: &Spawn) {

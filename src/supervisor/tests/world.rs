@@ -4,7 +4,9 @@
 //! A schedule is a sequence of moves of the world (a process starts, fails to
 //! start, exits; a deadline passes; signals; maintenance; a reload). After the
 //! last one the supervisor is told to shut down, in a world that obeys and in one
-//! that ignores SIGTERM.
+//! that ignores SIGTERM. What operators do is in [`operators`].
+
+mod operators;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,7 +14,7 @@ use std::rc::Rc;
 use super::sim::Sim;
 use super::starts::Starts;
 use crate::config::{JobSpec, Restarts, Start};
-use crate::control::api::{Reload, Request};
+use crate::control::api::{Reload, Request, Verb};
 use crate::message::Signal;
 
 /// One move of the world.
@@ -26,6 +28,8 @@ pub(super) enum Move {
     Maintenance(bool),
     /// To one of the world's configurations.
     Reload(usize),
+    /// Of an operator, on the job `a`.
+    Operate(Verb),
     Terminate,
 }
 
@@ -54,6 +58,11 @@ pub(super) struct World {
     entries: BTreeMap<String, Entry>,
     hangups: u32,
     reloads: u32,
+    /// Whether operators act in this world, and how often they have.
+    has_operators: bool,
+    operations: u32,
+    /// The job `a` was stopped, and nothing has asked for its start since.
+    stopped: bool,
     maintenance: bool,
     terminated: bool,
     /// How the last run of each job ended, as an exit code.
@@ -89,6 +98,9 @@ impl World {
             entries,
             hangups: 0,
             reloads: 0,
+            has_operators: false,
+            operations: 0,
+            stopped: false,
             maintenance: false,
             terminated: false,
             codes: BTreeMap::new(),
@@ -120,6 +132,9 @@ impl World {
         } else if self.reloads < 3 && !self.terminated {
             moves.extend((0..self.configs.len()).map(Move::Reload));
         }
+        if self.has_operators && self.operations < 3 {
+            moves.extend([Verb::Start, Verb::Stop, Verb::Restart].map(Move::Operate));
+        }
         moves.push(Move::Terminate);
         moves
     }
@@ -127,8 +142,8 @@ impl World {
     pub(super) fn make(&mut self, next: &Move) {
         self.moves.push(next.clone());
         let own_end = !self.sim.is_shutting_down()
-            && !matches!(next, Move::Reload(_) | Move::Terminate)
-            && self.reloads == 0;
+            && !matches!(next, Move::Reload(_) | Move::Operate(_) | Move::Terminate)
+            && !self.comes_back();
         match next {
             Move::Exit(name, code) => self.codes.insert(name.clone(), u8::from(*code != 0)),
             Move::FailToStart(name) => self.codes.insert(name.clone(), 127),
@@ -147,8 +162,14 @@ impl World {
                 self.maintenance = *wanted;
                 assert!(self.sim.request(Request::Maintenance(*wanted)).is_some());
             }
+            Move::Operate(verb) => {
+                self.operations += 1;
+                self.stopped = false;
+                self.sim.operate(*verb, "a");
+            }
             Move::Reload(config) => {
                 self.reloads += 1;
+                self.stopped = false;
                 if self.sim.is_shutting_down() {
                     assert!(
                         self.sim
@@ -165,6 +186,7 @@ impl World {
                 self.sim.signal(Signal::Terminate);
             }
         }
+        self.check_answers();
         self.check_essential(own_end);
         if let Move::Exit(name, 0) = next {
             self.check_success_does_not_wait(name);
@@ -187,7 +209,7 @@ impl World {
                     .get_or_insert(self.codes.get(name).copied().unwrap_or(1));
             }
         }
-        if self.reloads == 0 {
+        if !self.comes_back() {
             let code = self.sim.supervisor.exit_code();
             assert_eq!(code, self.code.unwrap_or(0), "{:?}", self.moves);
         }
@@ -202,7 +224,8 @@ impl World {
             let stopped = health.is_some_and(|health| health.restart_after.is_some());
             &*job.name == name && job.restarts == Restarts::Unlimited && !clock && !stopped
         });
-        if forever && self.configs.len() == 1 && !self.sim.is_shutting_down() {
+        if forever && !self.has_operators && self.configs.len() == 1 && !self.sim.is_shutting_down()
+        {
             assert!(self.sim.is_running(name), "{:?}", self.moves);
         }
     }
@@ -211,6 +234,7 @@ impl World {
     /// unless a reload has given it a successor.
     /// (That no two runs of a job overlap is the simulation's own assertion.)
     fn check(&mut self) {
+        let comes_back = self.comes_back();
         let record = self.sim.take_record();
         self.history.extend(record.iter().cloned());
         for line in record {
@@ -234,7 +258,7 @@ impl World {
                 let alternating =
                     entry.stopped <= entry.stopping && entry.stopping <= entry.stopped + 1;
                 assert!(
-                    self.sim.namesakes || alternating && (entry.stopping == 1 || self.reloads > 0),
+                    self.sim.namesakes || alternating && (entry.stopping == 1 || comes_back),
                     "{line}: {:?}",
                     self.moves
                 );
@@ -248,12 +272,17 @@ impl World {
                 assert!(
                     self.sim.namesakes
                         || entry.stopping == 0
-                        || (self.reloads > 0 && entry.stopping == entry.stopped),
+                        || (comes_back && entry.stopping == entry.stopped),
                     "{line} after it was stopping: {:?}",
                     self.moves
                 );
             }
         }
+    }
+
+    /// Whether a job that has stopped may run again.
+    fn comes_back(&self) -> bool {
+        self.reloads > 0 || self.operations > 0
     }
 
     /// Every event leads to as many runs as it is worth, once those before it
