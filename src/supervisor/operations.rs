@@ -454,7 +454,8 @@ impl Supervisor {
             self.fx.timers.cancel(Timer::Operation(id));
             let Operation { verb, job, .. } = &pending.operation;
             let reply = match pending.failures.first() {
-                None => self.job_status(job),
+                // A reload may have removed what has stopped.
+                None => Reply::Jobs(self.fx.now, self.statuses(job)),
                 Some((status, _)) => {
                     let reasons: Vec<&str> =
                         pending.failures.iter().map(|(_, why)| &**why).collect();

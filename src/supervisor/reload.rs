@@ -330,7 +330,6 @@ impl Supervisor {
             }
             return;
         }
-        self.tell_of_end(&spec.name);
         self.rearm_hooks(&spec.name);
         let id = self.begin_one(spec);
         self.succeed(before, id);
@@ -351,6 +350,7 @@ impl Supervisor {
 
     /// A job of its own accord: it was not there at startup.
     fn begin_one(&mut self, spec: JobSpec) -> JobId {
+        self.tell_of_end(&spec.name);
         let id = self.subscribe(spec);
         self.start_if_met(id);
         id

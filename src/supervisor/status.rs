@@ -74,14 +74,16 @@ impl Supervisor {
 
     /// The jobs of one name.
     pub(super) fn job_status(&self, name: &str) -> Reply {
-        let jobs: Vec<JobStatus> = self
-            .named(name)
-            .map(|job| job.full_status(&self.fx))
-            .collect();
+        let jobs = self.statuses(name);
         match jobs.is_empty() {
             true => self.no_such_job(name),
             false => Reply::Jobs(self.fx.now, jobs),
         }
+    }
+
+    pub(super) fn statuses(&self, name: &str) -> Vec<JobStatus> {
+        let jobs = self.named(name);
+        jobs.map(|job| job.full_status(&self.fx)).collect()
     }
 
     /// Whether all is well: jobs that are checked are healthy, essential ones run;

@@ -64,7 +64,11 @@ impl Job {
                 self.start(false, fx);
             }
             State::Idle => self.start(false, fx),
-            State::BackingOff(_) => self.give_up_restart(fx),
+            State::BackingOff(_) => {
+                fx.timers.cancel(Timer::Restart(self.id));
+                self.restarts_used = self.restarts_used.saturating_add(1);
+                self.start(true, fx);
+            }
             State::Running(_) | State::Present | State::Stopping(..) | State::Complete => {}
         }
     }
