@@ -52,6 +52,12 @@ impl<T> Giver<T> {
         self.0.lock().value = Some(value);
         // Dropping this end wakes the other.
     }
+
+    /// Whether both are ends of one handoff.
+    #[cfg(test)]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
 }
 
 impl<T> Clone for Giver<T> {

@@ -140,7 +140,7 @@ impl ReplyTo {
     /// Whether answers to both go to the same asker.
     #[cfg(test)]
     pub(crate) fn is(&self, other: &Self) -> bool {
-        self.0.same_channel(&other.0)
+        self.0.is(&other.0)
     }
 
     /// Answers. An asker that has gone away needs no answer, so nothing is

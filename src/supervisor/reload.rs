@@ -263,8 +263,8 @@ impl Supervisor {
         };
         if job.is_stopping() && job.spec().when.start != spec.when.start {
             // It has nothing left to run by its old rules.
-            job.retire();
-            self.successors.push(Successor { after: id, spec });
+            self.retire(id);
+            self.follow(id, spec, &[]);
             return;
         }
         self.index.remove(id, job.spec());

@@ -236,8 +236,8 @@ impl Sim {
             within: Duration::from_secs(60),
         };
         // Whoever asked has gone away: only the record shows the answer.
-        let (sender, _gone) = bounded(1);
-        let reply_to = ReplyTo::new(sender);
+        let (giver, _gone) = handoff();
+        let reply_to = ReplyTo::new(giver);
         self.operations.push((reply_to.clone(), operation.clone()));
         let request = Request::Operate(operation);
         self.facts.push_back(Message::Request(request, reply_to));
