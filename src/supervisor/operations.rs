@@ -6,7 +6,9 @@
 //! blocks for it. Of requests that contradict each other the last one wins, and
 //! the others are told so.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod pending;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use log::Level;
@@ -19,6 +21,8 @@ use crate::control::api::{Operation, Reply, Verb};
 use crate::control::status::State;
 use crate::event::{Code, Event};
 use crate::message::ReplyTo;
+use pending::{Goal, Pending};
+pub(super) use pending::{OperationId, Operations};
 
 /// How many requests may be pending. Each holds a connection of the control
 /// plane, whose other half stays free for those that are answered at once.
@@ -28,123 +32,6 @@ const IMPOSSIBLE: u16 = 409;
 const FAILED: u16 = 422;
 const TOO_MANY: u16 = 429;
 const TOO_SLOW: u16 = 504;
-
-/// A pending request; never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct OperationId(u64);
-
-/// What a request waits for of one job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goal {
-    /// That nothing of it is alive.
-    Gone,
-    /// That nothing of it is alive, and then that it runs anew.
-    Anew,
-    /// That its process runs.
-    Up,
-    /// That its process runs or cannot: it runs because another job has stopped.
-    Begun,
-}
-
-/// A request that is not answered yet.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-struct Pending {
-    operation: Operation,
-    goals: BTreeMap<JobId, Goal>,
-    failures: Vec<(u16, String)>,
-    reply_to: ReplyTo,
-}
-
-/// The requests that are not answered yet.
-#[derive(Debug, Default)]
-#[cfg_attr(test, derive(Clone))]
-pub(super) struct Operations {
-    pending: BTreeMap<OperationId, Pending>,
-    /// Jobs that are to begin anew though nobody waits for that any more.
-    unattended: BTreeSet<JobId>,
-    last: u64,
-}
-
-impl Operations {
-    /// Replaces what is waited for of a job by something else, or by the reason
-    /// for which it does not come true.
-    fn redirect(&mut self, job: JobId, to: impl Fn(Goal) -> Result<Goal, (u16, String)>) {
-        for pending in self.pending.values_mut() {
-            let Some(goal) = pending.goals.get_mut(&job) else {
-                continue;
-            };
-            match to(*goal) {
-                Ok(next) => *goal = next,
-                Err(failure) => {
-                    pending.goals.remove(&job);
-                    pending.failures.push(failure);
-                }
-            }
-        }
-    }
-
-    /// Whether the job is to begin anew when it is gone.
-    fn want_anew(&self, job: JobId) -> bool {
-        let mut pending = self.pending.values();
-        self.unattended.contains(&job)
-            || pending.any(|pending| pending.goals.get(&job) == Some(&Goal::Anew))
-    }
-
-    /// The job does not start any more.
-    fn give_up_start(&mut self, job: JobId, why: &str) {
-        self.unattended.remove(&job);
-        self.redirect(job, |goal| match goal {
-            Goal::Gone | Goal::Begun => Ok(goal),
-            Goal::Anew | Goal::Up => Err((IMPOSSIBLE, why.to_owned())),
-        });
-    }
-
-    /// The live run of the job is not the one that counts: the next one is.
-    fn expect_next_start(&mut self, job: JobId) {
-        self.redirect(job, |goal| match goal {
-            Goal::Up => Ok(Goal::Anew),
-            Goal::Gone | Goal::Anew | Goal::Begun => Ok(goal),
-        });
-    }
-
-    /// Who waits for what runs because jobs of this name have stopped does so no
-    /// longer.
-    fn leave_hooks(&mut self, name: &str) {
-        for pending in self.pending.values_mut() {
-            if pending.operation.job == name {
-                pending.goals.retain(|_, goal| *goal != Goal::Begun);
-            }
-        }
-    }
-
-    /// What was waited for of the job has come true.
-    fn achieve(&mut self, job: JobId, goals: &[Goal]) {
-        for pending in self.pending.values_mut() {
-            if pending
-                .goals
-                .get(&job)
-                .is_some_and(|goal| goals.contains(goal))
-            {
-                pending.goals.remove(&job);
-            }
-        }
-    }
-
-    /// Who waited for `before` to begin anew waits for the process of `now`, if it
-    /// is not there yet.
-    fn has_begun(&mut self, before: JobId, now: JobId, is_starting: bool) {
-        self.unattended.remove(&before);
-        for pending in self.pending.values_mut() {
-            if pending.goals.get(&before) == Some(&Goal::Anew) {
-                pending.goals.remove(&before);
-                if is_starting {
-                    pending.goals.insert(now, Goal::Up);
-                }
-            }
-        }
-    }
-}
 
 /// What is said of a start that a stop came in the way of.
 const STOPPED_MEANWHILE: &str = "it was told to stop meanwhile";

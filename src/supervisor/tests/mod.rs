@@ -14,6 +14,7 @@ mod essential;
 mod health;
 mod jobs;
 mod operations;
+mod operations_reload;
 mod operator;
 mod pairs;
 mod plan;

@@ -1,12 +1,14 @@
 //! A world for the supervisor: virtual time, processes that obey, and a record
 //! of all that it does, one line each: `ms verb subject`.
 
+mod operators;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::specs::config;
 use crate::config::{Config, JobSpec};
-use crate::control::api::{Operation, Reload, Reply, Request, Verb};
+use crate::control::api::{Operation, Reload, Reply, Request};
 use crate::environment::Environment;
 use crate::handoff::{Taker, handoff};
 use crate::message::{
@@ -16,6 +18,7 @@ use crate::message::{
 use crate::supervisor::effects::Phase;
 use crate::supervisor::{Identity, JobId, Supervisor};
 use crate::telemetry::metrics::{ConsulRequests, Requests};
+pub(super) use operators::Answered;
 
 /// A live process of the world.
 #[derive(Clone, Debug)]
@@ -30,17 +33,6 @@ struct Process {
 struct Asking {
     exec: ExecId,
     end: Instant,
-}
-
-/// An answered operation.
-#[derive(Clone, Debug)]
-pub(super) struct Answered {
-    pub(super) operation: Operation,
-    pub(super) reply: Reply,
-    /// Whether a process of the job was alive at that moment, or on its way.
-    pub(super) is_running: bool,
-    /// Whether it had started.
-    pub(super) has_started: bool,
 }
 
 /// The world.
@@ -228,32 +220,6 @@ impl Sim {
         answer
     }
 
-    /// An operator asks for something that is done to a job.
-    pub(super) fn operate(&mut self, verb: Verb, job: &str) {
-        let operation = Operation {
-            verb,
-            job: job.to_owned(),
-            within: Duration::from_secs(60),
-        };
-        // Whoever asked has gone away: only the record shows the answer.
-        let (giver, _gone) = handoff();
-        let reply_to = ReplyTo::new(giver);
-        self.operations.push((reply_to.clone(), operation.clone()));
-        let request = Request::Operate(operation);
-        self.facts.push_back(Message::Request(request, reply_to));
-        self.settle();
-    }
-
-    /// What operators have been answered since the last look.
-    pub(super) fn take_answers(&mut self) -> Vec<Answered> {
-        std::mem::take(&mut self.answers)
-    }
-
-    /// How many operations have no answer yet.
-    pub(super) fn unanswered(&self) -> usize {
-        self.operations.len()
-    }
-
     /// An accepted configuration with these jobs takes over.
     pub(super) fn reload(&mut self, jobs: Vec<JobSpec>) {
         self.reload_to(config(jobs));
@@ -403,20 +369,6 @@ impl Sim {
             Action::TakeOver => {}
             Action::LoadConfig(..) => {}
         }
-    }
-
-    fn reply(&mut self, to: ReplyTo, reply: Reply) {
-        let mut operations = self.operations.iter();
-        if let Some(index) = operations.position(|(asker, _)| asker.is(&to)) {
-            let (_, operation) = self.operations.remove(index);
-            self.answers.push(Answered {
-                reply: reply.clone(),
-                is_running: self.is_running(&operation.job),
-                has_started: self.has_started(&operation.job),
-                operation,
-            });
-        }
-        to.send(reply);
     }
 
     fn spawn(&mut self, spawn: &Spawn) {
