@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::specs::config;
 use crate::config::{Config, JobSpec};
-use crate::control::api::{Operation, Reload, Reply, Request};
+use crate::control::api::{Operation, Reply, Request};
 use crate::environment::Environment;
 use crate::handoff::{Taker, handoff};
 use crate::message::{
@@ -218,19 +218,6 @@ impl Sim {
             .push_back(Message::Request(request, ReplyTo::new(giver)));
         self.settle();
         answer
-    }
-
-    /// An accepted configuration with these jobs takes over.
-    pub(super) fn reload(&mut self, jobs: Vec<JobSpec>) {
-        self.reload_to(config(jobs));
-    }
-
-    /// An accepted configuration takes over.
-    pub(super) fn reload_to(&mut self, config: Config) {
-        self.namesakes |= has_namesakes(&config.jobs);
-        let answer = self.ask(Request::Reload(Reload::default()));
-        self.send(Message::ConfigLoaded(Ok(Box::new(config))));
-        assert_eq!(answer.try_recv().ok(), Some(Reply::Done));
     }
 
     /// Lets time pass, deadline by deadline.

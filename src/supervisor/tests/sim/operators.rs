@@ -3,8 +3,10 @@
 
 use std::time::Duration;
 
-use super::Sim;
-use crate::control::api::{Operation, Reply, Request, Verb};
+use super::super::specs::config;
+use super::{Sim, has_namesakes};
+use crate::config::{Config, JobSpec};
+use crate::control::api::{Operation, Reload, Reply, Request, Verb};
 use crate::handoff::handoff;
 use crate::message::{Message, ReplyTo};
 
@@ -20,6 +22,19 @@ pub(in crate::supervisor::tests) struct Answered {
 }
 
 impl Sim {
+    /// An accepted configuration with these jobs takes over.
+    pub(in crate::supervisor::tests) fn reload(&mut self, jobs: Vec<JobSpec>) {
+        self.reload_to(config(jobs));
+    }
+
+    /// An accepted configuration takes over.
+    pub(in crate::supervisor::tests) fn reload_to(&mut self, config: Config) {
+        self.namesakes |= has_namesakes(&config.jobs);
+        let answer = self.ask(Request::Reload(Reload::default()));
+        self.send(Message::ConfigLoaded(Ok(Box::new(config))));
+        assert_eq!(answer.try_recv().ok(), Some(Reply::Done));
+    }
+
     /// An operator asks for something that is done to a job.
     pub(in crate::supervisor::tests) fn operate(&mut self, verb: Verb, job: &str) {
         let operation = Operation {
