@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::mem::ManuallyDrop;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -98,7 +99,10 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
         requests,
         consul_requests,
     };
-    let mut main_loop = MainLoop::new(path, prepared, common, identity, inbox, log.clone());
+    let main_loop = MainLoop::new(path, prepared, common, identity, inbox, log.clone());
+    // What is left of it in the end goes with the process, all at once: piece by
+    // piece it would take as long as everything else of a shutdown.
+    let mut main_loop = ManuallyDrop::new(main_loop);
     let ran = panic::catch_unwind(AssertUnwindSafe(|| main_loop.run()));
     if ran.is_err() {
         log::error!("internal error: the event loop has panicked; ending all jobs");
