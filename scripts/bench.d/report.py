@@ -26,6 +26,7 @@ def circumstances(shop):
         "version": " ".join(version.split()),
         "bytes": os.path.getsize(shop.binary),
         "quick": shop.quick,
+        "realtime": os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR),
     }
 
 
@@ -111,6 +112,7 @@ def write_json(path, results, where):
 
 def markdown(results, where):
     kind = "a quick run" if where["quick"] else "a full run"
+    kind += " at real-time priority" if where["realtime"] else ""
     lines = [
         f"{where['version']}, {where['bytes']:,} bytes; {kind} on {where['date']}, "
         f"{where['machine']}, Linux {where['kernel']}, load {where['load_before']} before it.",

@@ -1,6 +1,7 @@
 """A supervisor that runs while it is measured: what it and its helpers hold in
 memory, how much CPU they have used, how often they were switched."""
 
+import contextlib
 import os
 import pathlib
 import select
@@ -106,9 +107,11 @@ class Running:
         total = 0
         for pid in self.processes():
             for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
-                status = str(task / "status")
-                total += field(status, "voluntary_ctxt_switches:")
-                total += field(status, "nonvoluntary_ctxt_switches:")
+                # A thread may end while it is looked at.
+                with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                    status = str(task / "status")
+                    total += field(status, "voluntary_ctxt_switches:")
+                    total += field(status, "nonvoluntary_ctxt_switches:")
         return total
 
 
