@@ -17,14 +17,13 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static void read_fully(int from, void *to, size_t left)
+/* Reads as many stamps. One from before is of a job that was told to end late. */
+static void read_stamps(int fifo, int64_t *stamps, int count, int64_t began)
 {
-    for (char *at = to; left > 0;) {
-        ssize_t got = read(from, at, left);
-        if (got <= 0)
+    for (int i = 0; i < count;) {
+        if (read(fifo, &stamps[i], sizeof *stamps) != sizeof *stamps)
             fail("no stamps");
-        at += got;
-        left -= got;
+        i += stamps[i] >= began;
     }
 }
 
@@ -45,7 +44,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < runs; i++) {
         int64_t began = now();
         pid_t pid = start(argv + 5);
-        read_fully(fifo, stamps, count * sizeof *stamps);
+        read_stamps(fifo, stamps, count, began);
         qsort(stamps, count, sizeof *stamps, compare);
         if (signal)
             usleep(AT_REST);
