@@ -105,6 +105,12 @@ pub enum Task {
     Operate(Verb, Vec<String>),
     /// `-signal`: to each of these jobs this signal.
     Signal(Vec<(String, String)>),
+    /// `-events`
+    Events,
+    /// `-logs`, of all or of one job.
+    Logs(Option<String>),
+    /// `-wait`: until each of these jobs is in this state.
+    Wait(Vec<(String, String)>),
 }
 
 /// How the subcommands of one invocation are carried out.
@@ -114,6 +120,12 @@ pub struct Manner {
     pub json: bool,
     /// `-timeout`: how long to wait for what takes its time.
     pub timeout: Option<Duration>,
+    /// `-since`: the number of the event after which to begin.
+    pub since: Option<u64>,
+    /// `-lines`: how many of the last lines are wanted.
+    pub lines: Option<u64>,
+    /// `-follow`: and those that follow.
+    pub follow: bool,
 }
 
 /// What is wrong with the arguments, in one line.
@@ -261,7 +273,25 @@ impl Given {
                 })
         });
         let timeout = timeout.transpose()?;
-        Ok(Manner { json, timeout })
+        Ok(Manner {
+            json,
+            timeout,
+            since: self.number("--since")?,
+            lines: self.number("--lines")?,
+            follow: self.0.contains("--follow"),
+        })
+    }
+
+    /// The last number that was given for a flag.
+    fn number(&mut self, key: &'static str) -> Result<Option<u64>, UsageError> {
+        let Some(text) = self.values(key)?.pop() else {
+            return Ok(None);
+        };
+        let number = text.to_str().and_then(|text| text.parse().ok());
+        number.map(Some).ok_or_else(|| {
+            let name = key.strip_prefix('-').unwrap_or(key);
+            UsageError(format!("invalid value for {name}: {text:?} is no number"))
+        })
     }
 
     /// The subcommands in the order of `tokens`.

@@ -6,6 +6,8 @@
 //! nothing, starts no thread, reads no configuration.
 
 pub mod jobs;
+pub mod stream;
+pub mod wait;
 
 use std::fmt;
 use std::fs;

@@ -4,6 +4,7 @@
 //! Starts no thread and keeps nothing. Every failure is one text for standard
 //! error, which the caller prints.
 
+mod following;
 mod rendered_file;
 mod status;
 mod terminal;
@@ -130,6 +131,14 @@ struct Answer {
     is_well: bool,
 }
 
+impl Answer {
+    /// That it is not well, which has been told already.
+    fn bad() -> Self {
+        let (text, is_well) = (String::new(), false);
+        Self { text, is_well }
+    }
+}
+
 impl From<String> for Answer {
     /// An answer that is printed with a newline behind it, if it is not empty.
     fn from(mut text: String) -> Self {
@@ -156,6 +165,9 @@ fn perform(task: &Task, socket: &Path, manner: Manner) -> Result<Answer, client:
         Task::Health(job) => {
             return health(client::jobs::health(socket, job.as_deref()), manner);
         }
+        Task::Events => return following::show_events(socket, manner),
+        Task::Logs(job) => return following::show_logs(socket, job.as_deref(), manner),
+        Task::Wait(wanted) => return following::wait_for(socket, wanted, manner),
         Task::Operate(verb, jobs) => {
             let mut text = String::new();
             for job in jobs {

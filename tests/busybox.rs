@@ -156,6 +156,62 @@ fn scripts_of_busybox_sh_run_every_subcommand() {
     assert_eq!((outcome.code, outcome.stderr.len()), (0, 0), "{outcome}");
 }
 
+const FOLLOW: &str = r#"
+set -e
+containerpilot -wait app=running
+containerpilot -wait app=healthy -timeout 100ms 2>&1 || echo "not after $?"
+containerpilot -wait app=healthy
+containerpilot -events >/events & follower=$!
+kill -9 $follower; wait $follower || echo "killed by $(($? - 128))"
+containerpilot -logs app -lines 1 | sed 's/.* //'
+containerpilot -logs nobody | wc -l
+containerpilot -events -since 0 | head -n 1 | sed 's/"time":"[^"]*",//'
+ls -l /run/pilot/socket | cut -c 1-10
+"#;
+
+#[test]
+fn scripts_of_busybox_sh_follow_what_happens() {
+    let configuration = r#"{
+        control: { socket: "/run/pilot/socket", mode: "0666", group: "ops" },
+        logging: { output: "/log", maxSize: "4KiB", keep: 1 },
+        jobs: [
+            { name: "app", exec: ["sh", "-c", "seq 1 2000; exec sleep 1000"],
+              health: { exec: ["test", "-e", "/ready"], interval: 1, ttl: 5 } },
+            { name: "ready", when: { source: "app", once: "unhealthy" }, exec: ["touch", "/ready"] },
+            { name: "script", exec: ["sh", "/etc/script"], logging: { raw: true }, essential: true },
+        ],
+    }"#;
+    let Some(image) = Image::new(configuration) else {
+        return;
+    };
+    let image = image
+        .file("etc/script", FOLLOW)
+        .file("etc/group", "ops:x:0:\n");
+    let outcome = image.run("", "");
+    let said = said(&outcome);
+    assert_eq!(
+        said,
+        [
+            "-wait: app is not healthy after 0.1 s: it is running, unknown",
+            "not after 1",
+            "killed by 9",
+            "2000",
+            "0",
+            r#"{"sequence":1,"code":"startup","source":"global"}"#,
+            "srw-rw-rw-",
+        ],
+        "{outcome}"
+    );
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let read = |name: &str| fs::read_to_string(image.root.join(name)).unwrap();
+    let (log, old) = (read("log"), read("log.1"));
+    assert!(
+        log.len() <= 4096 && old.len() <= 4096 && old.len() > 3900,
+        "{}",
+        old.len()
+    );
+}
+
 /// One job that asks for its supervisor.
 const PING: &str = r#"jobs: [
     { name: "ping", exec: ["containerpilot", "-ping"], logging: { raw: true } },

@@ -4,6 +4,7 @@
 //! subcommand is one more row, and one more [`Task`] for it to make.
 
 use super::{Reload, Task, Verb};
+use crate::control::api::STATES;
 
 /// One flag.
 #[derive(Debug)]
@@ -83,6 +84,18 @@ pub(super) const FLAGS: &[Flag] = &[
         help: &["With '-reload': say what it would do, and change nothing."],
     },
     Flag {
+        key: "--events",
+        takes: Takes::Nothing,
+        role: Role::Ask(|_| Ok(Task::Events)),
+        help: &["Show events as they happen, one JSON object a line."],
+    },
+    Flag {
+        key: "--follow",
+        takes: Takes::Nothing,
+        role: Role::With(&["-logs"]),
+        help: &["With '-logs': go on with the lines that follow."],
+    },
+    Flag {
         key: "--graph",
         takes: Takes::Nothing,
         role: Role::Instead,
@@ -104,6 +117,18 @@ pub(super) const FLAGS: &[Flag] = &[
             "-check", "-health", "-restart", "-start", "-status", "-stop",
         ]),
         help: &["With '-check', '-status' and other flags that tell something: as JSON."],
+    },
+    Flag {
+        key: "--lines",
+        takes: Takes::Value("number"),
+        role: Role::With(&["-logs"]),
+        help: &["With '-logs': show no more than so many of the last lines."],
+    },
+    Flag {
+        key: "--logs",
+        takes: Takes::Maybe("name"),
+        role: Role::Ask(|names| Ok(Task::Logs(only(names)))),
+        help: &["Show the last lines of the log that are in memory, of all or of one job."],
     },
     Flag {
         key: "--maintenance",
@@ -188,6 +213,12 @@ pub(super) const FLAGS: &[Flag] = &[
         help: &["Send a signal, such as 'HUP', to the process group of a job."],
     },
     Flag {
+        key: "--since",
+        takes: Takes::Value("number"),
+        role: Role::With(&["-events"]),
+        help: &["With '-events': begin after the event of this sequence number."],
+    },
+    Flag {
         key: "--socket",
         takes: Takes::Value("string"),
         role: Role::Path,
@@ -223,8 +254,11 @@ pub(super) const FLAGS: &[Flag] = &[
     Flag {
         key: "--timeout",
         takes: Takes::Value("duration"),
-        role: Role::With(&["-restart", "-start", "-stop"]),
-        help: &["With '-start', '-stop' and '-restart': how long to wait. Defaults to '5m'."],
+        role: Role::With(&["-restart", "-start", "-stop", "-wait"]),
+        help: &[
+            "With '-start', '-stop' and '-restart': how long to wait. Defaults to '5m'.",
+            "With '-wait': likewise. Defaults to '1m'.",
+        ],
     },
     Flag {
         key: "--v",
@@ -237,6 +271,12 @@ pub(super) const FLAGS: &[Flag] = &[
         takes: Takes::Nothing,
         role: Role::Instead,
         help: &["Show version identifier and quit."],
+    },
+    Flag {
+        key: "--wait",
+        takes: Takes::Values("name=state"),
+        role: Role::Ask(wait),
+        help: &["Wait until a job is 'healthy', 'running', 'completed', or in some other state."],
     },
 ];
 
@@ -285,6 +325,21 @@ fn signal(pairs: &[String]) -> Result<Task, String> {
         _ => Err(format!("{pair:?} is not in the format \"name=HUP\"")),
     });
     pairs.collect::<Result<_, _>>().map(Task::Signal)
+}
+
+fn wait(pairs: &[String]) -> Result<Task, String> {
+    // A name may contain the sign, a state does not.
+    let pairs = pairs.iter().map(|pair| match pair.rsplit_once('=') {
+        Some((name, state)) if !name.is_empty() && STATES.contains(&state) => {
+            Ok((name.to_owned(), state.to_owned()))
+        }
+        Some((name, state)) if !name.is_empty() => {
+            let states = STATES.join(", ");
+            Err(format!("{state:?} is no state ({states})"))
+        }
+        _ => Err(format!("{pair:?} is not in the format \"name=healthy\"")),
+    });
+    pairs.collect::<Result<_, _>>().map(Task::Wait)
 }
 
 fn maintenance(words: &[String]) -> Result<Task, String> {

@@ -1,6 +1,8 @@
 //! The command line as a table: what was typed, and what it means.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::type_complexity)]
 
+mod streams;
+
 use super::*;
 
 fn parsed(arguments: &[&str]) -> Result<Invocation, String> {
@@ -358,7 +360,13 @@ fn how_subcommands_are_carried_out_is_said_once_for_all() {
         Err(error) => Err(error),
     };
     let seconds = |seconds| Some(Duration::from_secs(seconds));
-    let with = |json, timeout| Ok(Manner { json, timeout });
+    let with = |json, timeout| {
+        Ok(Manner {
+            json,
+            timeout,
+            ..Manner::default()
+        })
+    };
     assert_eq!(manner(&["-status"]), with(false, None));
     assert_eq!(manner(&["-json", "-stop", "a"]), with(true, None));
     assert_eq!(
@@ -395,7 +403,7 @@ fn what_is_missing_for_a_job_is_a_usage_error() {
         (&["-status", "-json", "app"], "unexpected argument: app"),
         (
             &["-ping", "-timeout", "5s"],
-            "-timeout is of use with -restart, -start, -stop only",
+            "-timeout is of use with -restart, -start, -stop, -wait only",
         ),
     ] {
         assert_eq!(parsed(arguments), Err(expected.to_owned()), "{arguments:?}");

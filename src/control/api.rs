@@ -351,6 +351,30 @@ pub fn endpoint(path: &str) -> Option<(&'static Endpoint, String)> {
     })
 }
 
+/// The stream of events.
+pub const EVENTS: &str = "/v3/events";
+
+/// The last lines of the log, and what follows.
+pub const LOGS: &str = "/v3/logs";
+
+/// What can be waited for: the states of a job, those of its health, and that a
+/// run has ended.
+pub const STATES: [&str; 13] = [
+    "waiting",
+    "starting",
+    "running",
+    "present",
+    "idle",
+    "backoff",
+    "stopping",
+    "stopped",
+    "completed",
+    "exited",
+    "healthy",
+    "unhealthy",
+    "maintenance",
+];
+
 /// A name, percent-encoded as paths and queries need it.
 pub fn encode(name: &str) -> String {
     path::encode(name)

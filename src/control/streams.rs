@@ -7,7 +7,7 @@
 
 use std::io::{self, Write};
 
-use super::api::Reply;
+use super::api::{self, Reply};
 use super::path;
 use crate::feed::{Found, Reader};
 use crate::http::{Body, Response, StreamWriter};
@@ -29,14 +29,14 @@ pub struct Endpoint {
 
 /// `GET /v3/events`
 pub static EVENTS: Endpoint = Endpoint {
-    path: "/v3/events",
+    path: api::EVENTS,
     summary: "shows events as they happen, one JSON object a line",
     parse: events_query,
 };
 
 /// `GET /v3/logs`
 pub static LOGS: Endpoint = Endpoint {
-    path: "/v3/logs",
+    path: api::LOGS,
     summary: "shows the last lines of the log, and what follows if that is wanted",
     parse: logs_query,
 };
@@ -327,7 +327,7 @@ mod tests {
         for endpoint in STREAMS {
             let found = stream(endpoint.path).map(|found| found.path);
             assert_eq!(found, Some(endpoint.path));
-            assert!(super::super::api::endpoint(endpoint.path).is_none());
+            assert!(api::endpoint(endpoint.path).is_none());
         }
         assert!(stream("/v3/event").is_none());
     }

@@ -1,6 +1,7 @@
 //! A world for the supervisor: virtual time, processes that obey, and a record
 //! of all that it does, one line each: `ms verb subject`.
 
+mod expectations;
 mod operators;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -42,8 +43,6 @@ pub(super) struct Sim {
     start: Instant,
     now: Instant,
     record: Vec<String>,
-    /// The events that operators are shown.
-    pub(super) published: Vec<String>,
     /// Live processes by `JOB` or `check.JOB`.
     processes: BTreeMap<String, Process>,
     /// Built-in checks under way by `probe.JOB`.
@@ -98,7 +97,6 @@ impl Sim {
             start,
             now: start,
             record: Vec::new(),
-            published: Vec::new(),
             processes: BTreeMap::new(),
             probes: BTreeMap::new(),
             lookups_hang: false,
@@ -248,8 +246,11 @@ impl Sim {
     /// When something is due.
     pub(super) fn next_deadline(&self) -> Option<Instant> {
         let probe = self.next_probe().map(|(end, _)| end);
-        let timer = self.supervisor.next_deadline();
-        timer.into_iter().chain(probe).min()
+        self.supervisor
+            .next_deadline()
+            .into_iter()
+            .chain(probe)
+            .min()
     }
 
     /// The built-in check that will give up first, unless none ever does.
@@ -258,45 +259,6 @@ impl Sim {
         probes
             .map(|(name, asking)| (asking.end, name.clone()))
             .min()
-    }
-
-    // Expectations.
-
-    /// What was done since the last look, to look at it again.
-    pub(super) fn record(&self) -> &[String] {
-        &self.record
-    }
-
-    /// What was done since the last look.
-    pub(super) fn take_record(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.record)
-    }
-
-    /// Asserts what was done since the last look.
-    pub(super) fn expect(&mut self, expected: &str) {
-        let expected: Vec<&str> = expected
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty())
-            .collect();
-        let record = self.take_record();
-        assert_eq!(record, expected, "\nwas:\n{}\n", record.join("\n"));
-    }
-
-    /// Asserts that the supervisor is done and nothing is left over.
-    pub(super) fn expect_done(&self) {
-        assert!(
-            self.is_done(),
-            "not done at {} ms: {:#?}",
-            self.ms(),
-            self.supervisor
-        );
-        assert_eq!(self.supervisor.next_deadline(), None, "armed timers");
-        assert!(
-            self.processes.is_empty(),
-            "live processes: {:?}",
-            self.processes
-        );
     }
 
     // The world's side.
@@ -319,9 +281,10 @@ impl Sim {
             Action::Probe(probe) => self.probe(&probe),
             Action::SignalGroup(pid, signal) => self.signal_group(pid, signal),
             Action::Log(log::Level::Debug, None, text) => {
-                if let Some(event) = text.strip_prefix("event: ") {
-                    self.note("event", event);
-                }
+                let event = text.strip_prefix("event: ");
+                event
+                    .into_iter()
+                    .for_each(|event| self.note("event", event));
             }
             Action::Log(log::Level::Debug, ..) => {}
             Action::Log(level, label, text) => {
@@ -331,7 +294,6 @@ impl Sim {
                 };
                 self.note(&level.to_string().to_lowercase(), &format!("{about}{text}"));
             }
-            Action::Publish(event) => self.published.push(event.to_string()),
             Action::ReopenLog => self.note("reopen", "log"),
             Action::FeedWatchdog => self.note("feed", "watchdog"),
             Action::ConfigureLogging(_) => self.note("configure", "logging"),
@@ -353,8 +315,7 @@ impl Sim {
             }
             Action::Watch(id, spec) => self.note("watch", &format!("{} as {}", spec.name, id.0)),
             Action::Unwatch(id) => self.note("unwatch", &id.0.to_string()),
-            Action::TakeOver => {}
-            Action::LoadConfig(..) => {}
+            Action::Publish(_) | Action::TakeOver | Action::LoadConfig(..) => {}
         }
     }
 
