@@ -5,7 +5,9 @@
 //! of the original, in Go's syntax; one table describes them all.
 
 mod arguments;
+pub mod completion;
 mod flags;
+pub mod man;
 
 use std::convert::Infallible;
 use std::ffi::{OsStr, OsString};
@@ -18,6 +20,7 @@ use crate::config::duration;
 pub use crate::control::api::{Reload, Verb};
 
 use arguments::{Normal, normalise};
+use completion::Shell;
 use flags::{FLAGS, Flag, Role, Takes};
 
 pub use flags::usage;
@@ -54,6 +57,10 @@ pub enum Invocation {
     },
     /// To tell what a configuration file may say.
     Schema,
+    /// To tell a shell how to complete its flags.
+    Completion(Shell),
+    /// To tell its manual page.
+    Manual,
     /// To tell its version.
     Version,
     /// To tell its flags.
@@ -97,6 +104,8 @@ pub enum Task {
     PowerOff,
     /// `-reboot`
     Reboot,
+    /// `-completion jobs`: the names of all jobs, for the shells.
+    Names,
     /// `-status`, of all or of one job.
     Status(Option<String>),
     /// `-health`, of all or of one job.
@@ -158,12 +167,22 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let config = given.path("--config")?;
     let out = given.path("--out")?.filter(|path| path.as_os_str() != "-");
     let socket = given.path("--socket")?;
-    let tasks = given.tasks(&order)?;
+    let mut tasks = given.tasks(&order)?;
     let manner = given.manner()?;
     if given.0.contains("--version") {
         return Ok(Invocation::Version);
     }
     refuse_loose(&order)?;
+    match given.completion()? {
+        Some(None) => tasks.push(Subcommand {
+            flag: "-completion",
+            task: Task::Names,
+        }),
+        Some(Some(shell)) => {
+            return refuse_rest(&rest).map(|()| Invocation::Completion(shell));
+        }
+        None => {}
+    }
     if let Some(invocation) = given.instead(config.clone(), out.clone(), manner) {
         return refuse_rest(&rest).map(|()| invocation);
     }
@@ -253,9 +272,28 @@ impl Given {
             Some(Invocation::Graph { config })
         } else if self.0.contains("--schema") {
             Some(Invocation::Schema)
+        } else if self.0.contains("--man") {
+            Some(Invocation::Manual)
         } else {
             None
         }
+    }
+
+    /// The shell that is to complete the flags; none if only the names of jobs are
+    /// wanted for that.
+    fn completion(&mut self) -> Result<Option<Option<Shell>>, UsageError> {
+        let last = self.values("--completion")?.pop();
+        let shell = last.map(|word| match word.to_str() {
+            Some("bash") => Ok(Some(Shell::Bash)),
+            Some("zsh") => Ok(Some(Shell::Zsh)),
+            Some("fish") => Ok(Some(Shell::Fish)),
+            Some("jobs") => Ok(None),
+            _ => {
+                let text = format!("{word:?} is neither \"bash\", \"zsh\" nor \"fish\"");
+                Err(UsageError(format!("invalid value for -completion: {text}")))
+            }
+        });
+        shell.transpose()
     }
 
     /// How the subcommands are carried out.

@@ -133,6 +133,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Graph { config }) => {
             subcommand::graph(config).map_err(|error| named(&error))
         }
+        Ok(Invocation::Completion(shell)) => subcommand::print(&cli::completion::script(shell)),
+        Ok(Invocation::Manual) => subcommand::print(&cli::man::page()),
         Ok(Invocation::Schema) => subcommand::print(&config::schema::json()),
         Ok(Invocation::Client {
             config,

@@ -162,6 +162,10 @@ fn perform(task: &Task, socket: &Path, manner: Manner) -> Result<Answer, client:
             }
             .into());
         }
+        Task::Names => {
+            let answer = client::jobs::status(socket, None)?;
+            return Ok(status::names(&answer).join("\n").into());
+        }
         Task::Health(job) => {
             return health(client::jobs::health(socket, job.as_deref()), manner);
         }

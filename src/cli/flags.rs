@@ -54,6 +54,11 @@ impl Flag {
         self.key.strip_prefix('-').unwrap_or(self.key)
     }
 
+    /// What `-help` says of it, one element a line.
+    pub(super) fn help(&self) -> &'static [&'static str] {
+        self.help
+    }
+
     /// Whether it is `-word` or `--word`.
     pub(super) fn is(&self, word: &[u8]) -> bool {
         self.key.as_bytes().strip_prefix(b"--") == Some(word)
@@ -70,6 +75,12 @@ pub(super) const FLAGS: &[Flag] = &[
             "Look for everything that is wrong or odd in the configuration file and quit.",
             "Exits with 1 if the file must not be used.",
         ],
+    },
+    Flag {
+        key: "--completion",
+        takes: Takes::Value("bash|zsh|fish"),
+        role: Role::Instead,
+        help: &["Print a script by which a shell completes these flags, and quit."],
     },
     Flag {
         key: "--config",
@@ -138,6 +149,12 @@ pub(super) const FLAGS: &[Flag] = &[
             "Toggle maintenance mode for a ContainerPilot process through its control socket.",
             "Options: '-maintenance enable' or '-maintenance disable'",
         ],
+    },
+    Flag {
+        key: "--man",
+        takes: Takes::Nothing,
+        role: Role::Instead,
+        help: &["Print the manual page, for 'man -l -', and quit."],
     },
     Flag {
         key: "--out",

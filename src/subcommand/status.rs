@@ -50,6 +50,13 @@ pub(super) fn reasons(answer: &str) -> Option<Vec<String>> {
     )
 }
 
+/// The names of the jobs in an answer of `/v3/status`.
+pub(super) fn names(answer: &str) -> Vec<String> {
+    let answer: Value = serde_json::from_str(answer).unwrap_or_default();
+    let names = list(&answer, "jobs").iter().map(|job| text(job, "name"));
+    names.collect()
+}
+
 fn about_supervisor(
     supervisor: &Value,
     answer: &Value,

@@ -151,6 +151,7 @@ fn times_have_their_two_largest_units() {
 #[test]
 fn what_cannot_be_read_is_shown_as_it_is() {
     expect("no JSON", &plain(80), &["no JSON"]);
+    assert_eq!(names(STATUS), ["web", "setup"]);
     assert_eq!(reasons("the supervisor has ended"), None);
     assert_eq!(
         reasons(r#"{"reasons":["a\u0007b"]}"#),
