@@ -1,59 +1,43 @@
-/* What gcc's unwinder needs of glibc and musl lacks: given an address, find the
- * loaded object that contains it and the table of its stack frames. A panic
- * cannot be caught without it. The structure is fixed by glibc's <dlfcn.h>. */
-#define _GNU_SOURCE
-#include <link.h>
-#include <string.h>
+/* What gcc's unwinder needs of glibc and musl lacks: given an address, where the
+ * frames of its stack are described. A panic cannot be caught without it. The
+ * structure is fixed by glibc's <dlfcn.h>.
+ *
+ * There is one object, and no index of its descriptions: it would be a fiftieth
+ * of the program, and only a panic would ever look something up. So this hands
+ * out a header (Linux Standard Base, Core, "The .eh_frame_hdr section") without
+ * a table, and the unwinder searches from the beginning. */
+#include <stddef.h>
 
 struct dl_find_object {
     unsigned long long flags;
     void *start;
     void *end;
-    struct link_map *link_map;
-    void *eh_frame;
+    void *link_map;
+    const void *eh_frame;
     unsigned long long reserved[7];
 };
 
-struct search {
-    ElfW(Addr) address;
-    struct dl_find_object *found;
-};
+/* Of the linker: where the program begins, where its code ends, and, as unwind.ld
+ * says, where the descriptions begin. */
+extern const char __executable_start[], etext[], eh_frame_start[];
 
-static int look(struct dl_phdr_info *object, size_t size, void *data)
-{
-    struct search *search = data;
-    ElfW(Addr) start = ~(ElfW(Addr))0, end = 0, eh_frame = 0;
-    int contains = 0;
+enum { ABSOLUTE = 0x00, OMITTED = 0xff };
 
-    (void)size;
-    for (int i = 0; i < object->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
-        ElfW(Addr) first = object->dlpi_addr + segment->p_vaddr;
-        ElfW(Addr) last = first + segment->p_memsz;
-
-        if (segment->p_type == PT_GNU_EH_FRAME)
-            eh_frame = first;
-        if (segment->p_type != PT_LOAD)
-            continue;
-        if (first < start)
-            start = first;
-        if (last > end)
-            end = last;
-        if (search->address >= first && search->address < last)
-            contains = 1;
-    }
-    if (!contains || !eh_frame)
-        return 0;
-    memset(search->found, 0, sizeof *search->found);
-    search->found->start = (void *)start;
-    search->found->end = (void *)end;
-    search->found->eh_frame = (void *)eh_frame;
-    return 1;
-}
+static const struct __attribute__((packed)) {
+    unsigned char version, eh_frame_encoding, count_encoding, table_encoding;
+    const void *eh_frame;
+} header = { 1, ABSOLUTE, OMITTED, OMITTED, eh_frame_start };
 
 int _dl_find_object(void *address, struct dl_find_object *found)
 {
-    struct search search = { (ElfW(Addr))address, found };
+    const char *code = address;
 
-    return dl_iterate_phdr(look, &search) ? 0 : -1;
+    if (code < __executable_start || code >= etext)
+        return -1;
+    *found = (struct dl_find_object) {
+        .start = (void *)__executable_start,
+        .end = (void *)etext,
+        .eh_frame = &header,
+    };
+    return 0;
 }
