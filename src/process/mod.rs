@@ -1,8 +1,8 @@
-//! Starting processes: a worker thread for each start, and one pump for the
-//! output of all ([`output`]).
+//! Starting processes on workers, and one pump for the output of all
+//! ([`output`]).
 //!
-//! A worker reports its start, or why there was none, exactly once, even if it
-//! panics. It neither waits for its child nor signals it: that is the main
+//! A worker reports each start, or why there was none, exactly once, even if it
+//! panics. It neither waits for the child nor signals it: that is the main
 //! loop's alone ([`children`]).
 
 pub mod children;
@@ -13,64 +13,70 @@ mod launch;
 pub mod output;
 mod program;
 mod steps;
+mod workers;
 
 use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::thread;
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::Sender;
 
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
 use output::{Place, Pump};
+use workers::Workers;
 
-/// What a worker needs: the frames of `std`'s process spawning.
-const STACK: usize = 64 * 1024;
-
-/// Starts executions, each on a worker of its own.
-#[derive(Debug)]
+/// Starts executions, on threads of its own.
 pub struct Starter {
     inbox: Sender<Message>,
     log: Log,
     pump: Pump,
+    workers: Workers<Start>,
+}
+
+/// What is to be started, and who is told and where it prints.
+struct Start {
+    spawn: Box<Spawn>,
+    report: Report,
+    pump: Pump,
+    source: Source,
 }
 
 impl Starter {
     /// Reports go to `inbox`, what children print to `log`.
     pub fn new(inbox: Sender<Message>, log: Log) -> Self {
-        let pump = Pump::new(&log, inbox.clone());
-        Self { inbox, log, pump }
+        Self {
+            pump: Pump::new(&log, inbox.clone()),
+            inbox,
+            log,
+            workers: Workers::new(work),
+        }
     }
 
     /// Starts an execution; [`Message::DidStart`] or [`Message::DidFailToStart`]
     /// answers.
     pub fn start(&self, spawn: Box<Spawn>) {
-        let report = Report::new(spawn.exec, self.inbox.clone());
-        let pump = self.pump.clone();
-        let source = self.log.source();
-        // Handed over behind the start, so that it is still here if there is none.
-        let (hand_over, handed) = bounded(1);
-        let worker = thread::Builder::new()
-            .name("exec".to_owned())
-            .stack_size(STACK);
-        let started = worker.spawn(move || {
-            if let Ok(report) = handed.recv() {
-                work(*spawn, report, &pump, source);
-            }
-        });
-        match started {
-            // A worker that has died already drops the report, which then tells.
-            Ok(_worker) => drop(hand_over.send(report)),
-            Err(cause) => {
-                report.did_fail_to_start(StartError::new("cannot start a thread for it", &cause));
-            }
+        let start = Start {
+            report: Report::new(spawn.exec, self.inbox.clone()),
+            pump: self.pump.clone(),
+            source: self.log.source(),
+            spawn,
+        };
+        if let Err((start, cause)) = self.workers.add(start) {
+            let error = StartError::new("cannot start a thread for it", &cause);
+            start.report.did_fail_to_start(error);
         }
     }
 }
 
-fn work(spawn: Spawn, report: Report, pump: &Pump, source: Source) {
-    match execute(&spawn, pump, source) {
+fn work(start: Start) {
+    let Start {
+        spawn,
+        report,
+        pump,
+        source,
+    } = start;
+    match execute(&spawn, &pump, source) {
         Ok((pid, place)) => {
             // First of all: the report may be the last thing before the end of
             // the supervisor, which waits for the output that it knows of.
