@@ -3,8 +3,9 @@
 //! Owned by the supervisor; templates read it, children receive it. It never
 //! touches the process's real environment.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
+
+use crate::sorted::SortedMap;
 
 /// An ordered set of environment variables.
 ///
@@ -12,7 +13,7 @@ use std::ffi::{OsStr, OsString};
 /// what the supervisor was given, valid UTF-8 or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
-    variables: BTreeMap<OsString, OsString>,
+    variables: SortedMap<OsString, OsString>,
 }
 
 impl Environment {

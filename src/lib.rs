@@ -89,6 +89,7 @@ pub mod process;
 mod ring;
 pub mod search_path;
 pub mod signals;
+pub mod sorted;
 pub mod subcommand;
 pub mod supervise;
 pub mod supervisor;

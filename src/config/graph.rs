@@ -6,11 +6,11 @@
 //! happens to the job that it starts: a line if it does so once, dashes if it
 //! does each time. Events that must all have happened meet in a circle first.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::time::Duration;
 
 use crate::event::{Code, Event, GLOBAL};
+use crate::sorted::SortedMap;
 
 use super::Config;
 use super::duration;
@@ -32,18 +32,20 @@ pub fn dot(config: &Config) -> String {
 /// A graph that is being drawn.
 struct Graph<'c> {
     /// The nodes of the jobs by name: several may have the same.
-    jobs: BTreeMap<&'c str, Vec<usize>>,
+    jobs: SortedMap<&'c str, Vec<usize>>,
     /// The sources of events that are no jobs, with their attributes.
-    sources: BTreeMap<String, &'static str>,
+    sources: SortedMap<String, &'static str>,
     nodes: String,
     edges: String,
 }
 
 impl<'c> Graph<'c> {
     fn new(config: &'c Config) -> Self {
-        let mut jobs: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        let mut jobs: SortedMap<&str, Vec<usize>> = SortedMap::new();
         for (index, job) in config.jobs.iter().enumerate() {
-            jobs.entry(&*job.name).or_default().push(index);
+            if let Some(jobs) = jobs.or_insert_with(&*job.name, Vec::new) {
+                jobs.push(index);
+            }
         }
         let watches = config.watches.iter();
         let sources = watches.map(|watch| (format!("watch.{}", watch.name), WATCH));
@@ -131,13 +133,13 @@ impl<'c> Graph<'c> {
         } else if let Some(jobs) = self.jobs.get(source) {
             return jobs.iter().map(|index| format!("job{index}")).collect();
         }
-        self.sources.entry(source.to_owned()).or_insert(NOBODY);
+        self.sources.or_insert_with(source.to_owned(), || NOBODY);
         vec![quoted(source)]
     }
 
     fn into_text(self) -> String {
         let mut text = "digraph containerpilot {\n  rankdir=LR;\n  node [shape=box];\n".to_owned();
-        for (source, attributes) in &self.sources {
+        for (source, attributes) in self.sources.iter() {
             let _infallible = writeln!(text, "  {} [{attributes}];", quoted(source));
         }
         text + &self.nodes + &self.edges + "}\n"

@@ -3,10 +3,11 @@
 //!
 //! Pure; called for the metrics of the file, in its order.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use super::MetricKind;
+
+use crate::sorted::SortedMap;
 
 /// What the supervisor exports itself, in the order of the exposition.
 pub const BUILT_IN: &[(&str, MetricKind)] = &[
@@ -43,12 +44,12 @@ pub const BUILT_IN: &[(&str, MetricKind)] = &[
 
 /// The series that are taken, and by which metric.
 #[derive(Debug)]
-pub struct SeriesNames(BTreeMap<String, String>);
+pub struct SeriesNames(SortedMap<String, String>);
 
 impl SeriesNames {
     /// Those of the built-in metrics.
     pub fn built_in() -> Self {
-        let mut names = Self(BTreeMap::new());
+        let mut names = Self(SortedMap::new());
         for (name, kind) in BUILT_IN {
             let _first = names.claim(name, *kind);
         }

@@ -4,17 +4,17 @@
 //! The values may be secrets. They leave this module for the environment of a
 //! process and for nothing else: no message, log line or debug output has them.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::environment::Environment;
+use crate::sorted::SortedMap;
 
 use super::findings::{Findings, Path};
 use super::pairs::Pairs;
 
 /// Variables with the values that they get, or that they are unset.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Variables(BTreeMap<String, Option<String>>);
+pub struct Variables(SortedMap<String, Option<String>>);
 
 impl fmt::Debug for Variables {
     /// The names alone.
@@ -49,7 +49,7 @@ impl Variables {
 
     /// Changes `environment` so.
     pub fn apply(&self, environment: &mut Environment) {
-        for (name, value) in &self.0 {
+        for (name, value) in self.0.iter() {
             match value {
                 Some(value) => environment.set(name, value),
                 None => environment.unset(name),

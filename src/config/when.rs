@@ -1,9 +1,9 @@
 //! `when`: what starts a job (SPEC §3, §5, §15).
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::event::{Code, Event, GLOBAL};
+use crate::sorted::SortedMap;
 
 use super::decode::{Decode, Items, Object, Span, mismatch};
 use super::findings::{Findings, Path};
@@ -324,7 +324,7 @@ fn meanings<T: Object, M>(
 
 /// A list that says nothing, or something twice, is not what was meant.
 fn check_list<'e>(events: impl Iterator<Item = &'e Event>, at: &Path<'_>, findings: &mut Findings) {
-    let mut seen: BTreeMap<&Event, usize> = BTreeMap::new();
+    let mut seen: SortedMap<&Event, usize> = SortedMap::new();
     let mut count = 0;
     for (index, event) in events.enumerate() {
         count += 1;

@@ -5,7 +5,6 @@
 //! outage is one line in the log when it begins and one when it ends, however
 //! many threads notice it and however often they try.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{debug, info, warn};
@@ -13,6 +12,7 @@ use log::{debug, info, warn};
 use crossbeam_channel::Sender;
 
 use crate::message::Message;
+use crate::sorted::SortedSet;
 
 /// The shared view.
 pub(super) struct Link {
@@ -28,7 +28,7 @@ struct State {
     /// The number of the next thread that joins.
     next: u64,
     /// Those whose last request got no answer.
-    failing: BTreeSet<u64>,
+    failing: SortedSet<u64>,
     /// Whether an outage was told and its end was not yet.
     is_out: bool,
 }

@@ -20,7 +20,6 @@ mod services;
 mod watch;
 mod wire;
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io;
 use std::sync::Arc;
@@ -38,6 +37,7 @@ use self::services::{Order, Services};
 use self::watch::Watcher;
 use crate::config::{ConsulSpec, WatchSpec};
 use crate::message::{Message, WatchId, Wish};
+use crate::sorted::SortedMap;
 use crate::telemetry::metrics::ConsulRequests;
 
 /// Room for a name lookup through the C library and a TLS handshake.
@@ -57,7 +57,7 @@ pub struct Discovery {
     link: Arc<Link>,
     orders: Sender<Order>,
     services: Stop,
-    watches: BTreeMap<WatchId, Watch>,
+    watches: SortedMap<WatchId, Watch>,
 }
 
 impl fmt::Debug for Discovery {
@@ -99,7 +99,7 @@ impl Discovery {
             link,
             orders,
             services,
-            watches: BTreeMap::new(),
+            watches: SortedMap::new(),
         })
     }
 

@@ -7,17 +7,18 @@
 //! sub-reaper and a plain supervisor: whatever is not ours is an orphan, and is
 //! reaped too.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io;
 
 use crate::message::{ExecId, ExitStatus, Pid};
+use crate::sorted::SortedSet;
 
 /// The live children that were started as an execution.
 #[derive(Debug, Default)]
 pub struct Children {
     execs: HashMap<Pid, ExecId>,
     /// Executions whose start is not reported yet.
-    starting: BTreeSet<ExecId>,
+    starting: SortedSet<ExecId>,
     /// Zombies that may be one of those, each with the youngest execution that
     /// was starting when it was first seen. They stay zombies until that is
     /// clear: once reaped, their pid could belong to another child at once.

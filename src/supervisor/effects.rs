@@ -4,7 +4,7 @@
 //! Jobs and health checks change the world only through here, which is what
 //! keeps them free of clocks, threads and system calls.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +17,7 @@ use crate::config::{Config, ExecSpec, ProbeSpec};
 use crate::environment::Environment;
 use crate::event::{Code, Event};
 use crate::message::{Action, ExecId, Label, Pid, Probe, Spawn};
+use crate::sorted::SortedMap;
 use crate::telemetry::metrics::Metrics;
 
 /// How far the supervisor is on its way out.
@@ -73,15 +74,15 @@ pub(super) struct Effects {
     /// All deadlines.
     pub(super) timers: Timers,
     /// Whose execution each live one is.
-    pub(super) live: BTreeMap<ExecId, JobId>,
+    pub(super) live: SortedMap<ExecId, JobId>,
     /// Whose built-in check each one under way is. They have no process, so that
     /// nothing waits for their end.
-    pub(super) probes: BTreeMap<ExecId, JobId>,
+    pub(super) probes: SortedMap<ExecId, JobId>,
     /// What has become of jobs in this turn.
     pub(super) outcomes: Vec<(JobId, Outcome)>,
     /// A job came to rest in this turn: there may be nothing left to wait for.
     pub(super) came_to_rest: bool,
-    running: BTreeMap<JobId, (Arc<str>, Pid)>,
+    running: SortedMap<JobId, (Arc<str>, Pid)>,
     last_exec: u64,
 }
 
@@ -99,11 +100,11 @@ impl Effects {
             events: VecDeque::new(),
             metrics: Metrics::default(),
             timers: Timers::default(),
-            live: BTreeMap::new(),
-            probes: BTreeMap::new(),
+            live: SortedMap::new(),
+            probes: SortedMap::new(),
             outcomes: Vec::new(),
             came_to_rest: false,
-            running: BTreeMap::new(),
+            running: SortedMap::new(),
             last_exec: 0,
         }
     }

@@ -32,7 +32,6 @@ mod tests;
 mod timers;
 mod watch;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -44,6 +43,7 @@ use crate::config::{Config, InitSpec};
 use crate::environment::Environment;
 use crate::event::{Code, Event};
 use crate::message::{Action, ExecId, Message, Signal};
+use crate::sorted::{SortedMap, SortedSet};
 use crate::telemetry::metrics::{ConsulRequests, Requests};
 use effects::{Effects, Phase};
 use index::Index;
@@ -81,7 +81,7 @@ pub struct Identity {
 #[cfg_attr(test, derive(Clone))]
 pub struct Supervisor {
     fx: Effects,
-    jobs: BTreeMap<JobId, Job>,
+    jobs: SortedMap<JobId, Job>,
     index: Index,
     last_job: u32,
     identity: Identity,
@@ -96,7 +96,7 @@ pub struct Supervisor {
     /// The telemetry server as a service, if it is advertised.
     telemetry: Option<Service>,
     /// The services whose withdrawal shutdown waits for.
-    withdrawing: BTreeSet<String>,
+    withdrawing: SortedSet<String>,
     chronicle: Chronicle,
     /// What is to become of the machine, if somebody has said so.
     ending: Option<Ending>,
@@ -115,7 +115,7 @@ impl Supervisor {
         let jobs = std::mem::take(&mut config.jobs);
         let mut supervisor = Self {
             fx,
-            jobs: BTreeMap::new(),
+            jobs: SortedMap::new(),
             index: Index::default(),
             last_job: 0,
             identity,
@@ -126,7 +126,7 @@ impl Supervisor {
             watches: Vec::new(),
             last_watch: 0,
             telemetry: None,
-            withdrawing: BTreeSet::new(),
+            withdrawing: SortedSet::new(),
             chronicle: Chronicle::new(now),
             ending: None,
             operations: Operations::default(),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::exposition::{Exposition, Family, Format, Label};
 use super::families::{self, BuiltInFamily};
-use super::metrics::{BuiltIn, ConsulOp, JobValues, Results, Snapshot, Sorted, View};
+use super::metrics::{BuiltIn, ConsulOp, JobValues, Results, Snapshot, View};
 use super::process::ProcessStats;
 use crate::clock::Clock;
+use crate::sorted::SortedMap;
 
 /// The label that tells jobs apart. Not `job`: that one Prometheus sets itself,
 /// and it would rename ours to `exported_job`.
@@ -86,7 +87,7 @@ fn published(to: &mut Exposition, values: &BuiltIn) {
     }
 }
 
-type Jobs = Sorted<Arc<str>, JobValues>;
+type Jobs = SortedMap<Arc<str>, JobValues>;
 
 fn jobs(to: &mut Exposition, jobs: &Jobs, clock: &Clock) {
     // Of a job without an exec there are no runs to tell of.

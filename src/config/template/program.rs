@@ -1,10 +1,10 @@
 //! A compiled template: what the parser makes and the evaluator runs.
 
-use std::collections::BTreeMap;
-
 use super::functions::Function;
 use super::text::Text;
 use super::value::Value;
+
+use crate::sorted::SortedMap;
 
 /// One operation on the machine of the evaluator. Targets are indexes into the
 /// code of the same body.
@@ -77,5 +77,5 @@ pub(super) struct Step<'a> {
 pub(super) struct Program<'a> {
     pub(super) bodies: Vec<Vec<Step<'a>>>,
     /// For each name the index of its body, and whether that is blank.
-    pub(super) names: BTreeMap<Vec<u8>, (usize, bool)>,
+    pub(super) names: SortedMap<Vec<u8>, (usize, bool)>,
 }

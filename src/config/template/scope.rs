@@ -1,12 +1,12 @@
 //! The variables that can be named where the compiler is.
 
-use std::collections::BTreeMap;
+use crate::sorted::SortedMap;
 
 /// All variables of one template up to the current place.
 pub(super) struct Scope<'a> {
     variables: Vec<Variable<'a>>,
     /// The slot of the innermost variable of each name.
-    latest: BTreeMap<&'a str, usize>,
+    latest: SortedMap<&'a str, usize>,
 }
 
 struct Variable<'a> {
@@ -23,7 +23,7 @@ impl<'a> Scope<'a> {
     pub(super) fn new() -> Self {
         let mut scope = Self {
             variables: Vec::new(),
-            latest: BTreeMap::new(),
+            latest: SortedMap::new(),
         };
         let root = scope.declare("$");
         scope.set(root);

@@ -8,7 +8,6 @@
 
 mod entry;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +17,7 @@ use self::entry::{Entry, Known, Wanted};
 use super::backoff::{Backoff, CAP};
 use crate::config::{InitialStatus, ServiceSpec};
 use crate::message::Wish;
+use crate::sorted::SortedMap;
 
 /// The shortest time between two tries of the same failing request. A new wish
 /// may cut a back-off short, but not below this.
@@ -93,7 +93,7 @@ pub(super) enum Next {
 /// The wanted and the known state of every service.
 #[derive(Debug)]
 pub(super) struct Reconciler {
-    services: BTreeMap<String, Entry>,
+    services: SortedMap<String, Entry>,
     backoff: Backoff,
     /// While Consul can not be reached, no request before this time.
     not_before: Option<Instant>,
@@ -105,7 +105,7 @@ impl Reconciler {
     /// Knows of no service.
     pub(super) fn new() -> Self {
         Self {
-            services: BTreeMap::new(),
+            services: SortedMap::new(),
             backoff: Backoff::new(CAP),
             not_before: None,
             last_try: None,
@@ -156,10 +156,10 @@ impl Reconciler {
         new: Arc<ServiceSpec>,
         set: impl FnOnce(&mut Option<Instant>, &mut Option<InitialStatus>),
     ) {
-        let entry = self
-            .services
-            .entry(new.id.clone())
-            .or_insert_with(|| Entry::new(Wanted::Absent));
+        let absent = || Entry::new(Wanted::Absent);
+        let Some(entry) = self.services.or_insert_with(new.id.clone(), absent) else {
+            return;
+        };
         if let Wanted::Absent = entry.wanted {
             entry.wanted = Wanted::Registered {
                 spec: Arc::clone(&new),
@@ -200,10 +200,10 @@ impl Reconciler {
 
     fn want_absent(&mut self, now: Instant, id: String, effects: &mut Vec<Effect>) {
         let is_unreachable = self.not_before.is_some();
-        let entry = self
-            .services
-            .entry(id.clone())
-            .or_insert_with(|| Entry::new(Wanted::Absent));
+        let absent = || Entry::new(Wanted::Absent);
+        let Some(entry) = self.services.or_insert_with(id.clone(), absent) else {
+            return;
+        };
         entry.wanted = Wanted::Absent;
         self.turns += 1;
         entry.turn = self.turns;
@@ -221,7 +221,7 @@ impl Reconciler {
     pub(super) fn next(&mut self, now: Instant) -> Next {
         let mut best: Option<(bool, u64, Call)> = None;
         let mut earliest: Option<Instant> = None;
-        for (id, entry) in &mut self.services {
+        for (id, entry) in self.services.iter_mut() {
             entry.expire(now);
             let Some(call) = entry.call(id) else { continue };
             let ready = entry.not_before.max(self.not_before).unwrap_or(now);
@@ -279,7 +279,7 @@ impl Reconciler {
             // The agent may have carried it out before the answer was lost.
             entry.known = Known::Nothing;
         }
-        for (id, entry) in &mut self.services {
+        for (id, entry) in self.services.iter_mut() {
             if std::mem::take(&mut entry.is_awaited) {
                 effects.push(Effect::Withdrawn(id.clone(), false));
             }

@@ -1,12 +1,11 @@
 //! The way of a job to its completion: announced, waited for, terminated,
 //! stopped (SPEC §5).
 
-use std::collections::BTreeSet;
-
 use log::Level;
 
 use super::{Job, State, Step};
 use crate::event::Code;
+use crate::sorted::SortedSet;
 use crate::supervisor::JobId;
 use crate::supervisor::effects::{Effects, Outcome, Phase};
 use crate::supervisor::timers::Timer;
@@ -48,7 +47,7 @@ impl Job {
     /// and come first.
     pub(in crate::supervisor) fn wait_for_hooks(
         &mut self,
-        hooks: BTreeSet<JobId>,
+        hooks: SortedSet<JobId>,
         fx: &mut Effects,
     ) {
         let State::Stopping(_, step @ Step::Announced) = &mut self.state else {
@@ -65,7 +64,7 @@ impl Job {
     }
 
     /// The stop hooks that the job waits for.
-    pub(in crate::supervisor) fn hooks(&self) -> Option<&BTreeSet<JobId>> {
+    pub(in crate::supervisor) fn hooks(&self) -> Option<&SortedSet<JobId>> {
         match &self.state {
             State::Stopping(_, Step::Hooks(hooks)) => Some(hooks),
             _ => None,

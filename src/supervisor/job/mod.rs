@@ -18,7 +18,6 @@ mod run;
 mod start;
 mod update;
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -30,6 +29,7 @@ use super::timers::Timer;
 use crate::config::{JobSpec, Start};
 use crate::event::{Code, Event};
 use crate::message::{ExecId, Label, Pid};
+use crate::sorted::SortedSet;
 use failures::Row;
 use history::History;
 use restart::Owed;
@@ -68,7 +68,7 @@ enum Step {
     /// `stopping` is published; not every job has seen it yet.
     Announced,
     /// It waits for these stop hooks to complete.
-    Hooks(BTreeSet<JobId>),
+    Hooks(SortedSet<JobId>),
     /// Its process was told to terminate.
     Terminating,
 }
@@ -83,7 +83,7 @@ pub(super) struct Job {
     pid_variable: Arc<str>,
     state: State,
     /// The events that have started the job, or help to, and do so only once.
-    met: BTreeSet<Event>,
+    met: SortedSet<Event>,
     /// Restarts so far; `restarts` says how many there may be.
     restarts_used: u64,
     /// How the last run ended: [`Code::ExitSuccess`] or [`Code::ExitFailed`].
@@ -115,7 +115,7 @@ impl Job {
             label: Label::Job(Arc::clone(&spec.name)),
             pid_variable: pid_variable(&spec.name),
             state: State::Waiting,
-            met: BTreeSet::new(),
+            met: SortedSet::new(),
             restarts_used: 0,
             last_exit: None,
             last_code: NEVER_RAN,

@@ -1,13 +1,12 @@
 //! What starts a job: the events that it waits for, all of them or any (SPEC §5,
 //! §15), and which of them still count on the way out (SPEC §12).
 
-use std::collections::BTreeSet;
-
 use log::Level;
 
 use super::{Job, State};
 use crate::config::Start;
 use crate::event::{Code, Event};
+use crate::sorted::SortedSet;
 use crate::supervisor::effects::{Effects, Phase};
 use crate::supervisor::timers::Timer;
 
@@ -71,10 +70,10 @@ impl Job {
 
     /// What the job has seen of what it waits for, to be counted anew by other
     /// rules. What has started a run is used up.
-    pub(in crate::supervisor) fn take_seen(&mut self) -> BTreeSet<Event> {
+    pub(in crate::supervisor) fn take_seen(&mut self) -> SortedSet<Event> {
         match self.state {
             State::Waiting => std::mem::take(&mut self.met),
-            _ => BTreeSet::new(),
+            _ => SortedSet::new(),
         }
     }
 

@@ -1,11 +1,11 @@
 //! What a reload changes of a job that keeps its process (SPEC §14).
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::{Job, State};
 use crate::config::{HealthSpec, JobSpec, ServiceSpec, Start};
 use crate::event::{Code, Event};
+use crate::sorted::SortedSet;
 use crate::supervisor::effects::Effects;
 use crate::supervisor::health::Health;
 use crate::supervisor::service::Service;
@@ -107,7 +107,7 @@ impl Job {
         fx.timers.cancel(Timer::When(self.id));
         fx.timers.cancel(Timer::Tick(self.id));
         let start = &self.spec.when.start;
-        let events: BTreeSet<Event> = start.subscriptions().into_iter().collect();
+        let events: SortedSet<Event> = start.subscriptions().into_iter().collect();
         let is_any = |start: &Start| matches!(start, Start::Any(_));
         let goes_on = is_any(before) && before.events().all(|event| events.contains(event));
         if !(goes_on && is_any(start)) {

@@ -179,7 +179,7 @@ impl Reload {
             |before: &JobSpec, now: &JobSpec| before.name == now.name && before.exec == now.exec;
         let now = self.after.sim.execs();
         for (name, (exec, id)) in self.before.sim.execs() {
-            let job = &jobs[&id];
+            let job = jobs.get(&id).unwrap();
             let is_kept = self.wanted().iter().any(|spec| is_same(job.spec(), spec));
             if job.is_retired() || job.is_stopping() || !is_kept {
                 continue;
@@ -311,9 +311,8 @@ impl Reload {
         if !is_hangup(self.wanted()) || world.sim.is_running("a") {
             return;
         }
-        let idle = world.sim.supervisor.jobs.values();
-        let mut idle = idle.filter(|job| &**job.name() == "a" && job.is_dormant());
-        if idle.next().is_none() {
+        let is_idle = |job: &Job| &**job.name() == "a" && job.is_dormant();
+        if !world.sim.supervisor.jobs.values().any(is_idle) {
             return;
         }
         world.make(&Move::Hangup);

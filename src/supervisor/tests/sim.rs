@@ -324,7 +324,7 @@ impl Sim {
         self.note("spawn", name);
         let process = Process {
             exec: spawn.exec,
-            job: self.supervisor.fx.live[&spawn.exec],
+            job: *self.supervisor.fx.live.get(&spawn.exec).unwrap(),
             pid: None,
         };
         let mut name = name.to_string();
@@ -365,7 +365,7 @@ impl Sim {
 
     fn probe(&mut self, probe: &Probe) {
         let job = self.supervisor.fx.probes.get(&probe.exec).unwrap();
-        let name = format!("probe.{}", self.supervisor.jobs[job].name());
+        let name = format!("probe.{}", self.supervisor.jobs.get(job).unwrap().name());
         self.note("ask", &name);
         let asking = Asking {
             exec: probe.exec,

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use super::consul::ConsulRequests;
 use super::histogram::{DEFAULT_BOUNDS, Histogram};
 use super::requests::Requests;
-use super::sorted::Sorted;
 use crate::event::{Code, Event, GLOBAL};
+use crate::sorted::SortedMap;
 
 /// The upper bounds for turns of the event loop in seconds: a usual turn takes
 /// microseconds, one of more than 50 ms is logged.
@@ -89,11 +89,11 @@ impl Subjects {
 /// All values that are not pushed by users.
 #[derive(Clone, Debug, PartialEq)]
 pub struct BuiltIn {
-    pub(in super::super) events: Sorted<Event, u64>,
+    pub(in super::super) events: SortedMap<Event, u64>,
     /// Answers of the control plane; whoever gives them has a clone of this.
     pub requests: Requests,
-    pub(in super::super) instances: Sorted<Arc<str>, u64>,
-    pub(in super::super) jobs: Sorted<Arc<str>, JobValues>,
+    pub(in super::super) instances: SortedMap<Arc<str>, u64>,
+    pub(in super::super) jobs: SortedMap<Arc<str>, JobValues>,
     pub(in super::super) reloads: Results,
     /// Whether there is a discovery backend.
     pub(in super::super) has_consul: bool,
@@ -105,10 +105,10 @@ pub struct BuiltIn {
 impl Default for BuiltIn {
     fn default() -> Self {
         Self {
-            events: Sorted::default(),
+            events: SortedMap::default(),
             requests: Requests::default(),
-            instances: Sorted::default(),
-            jobs: Sorted::default(),
+            instances: SortedMap::default(),
+            jobs: SortedMap::default(),
             reloads: Results::default(),
             has_consul: false,
             consul: ConsulRequests::default(),
@@ -127,8 +127,8 @@ impl BuiltIn {
             values.has_exec = false;
         }
         for (name, has_exec) in &subjects.jobs {
-            self.jobs.insert(name.clone(), JobValues::default());
-            if let Some(values) = self.jobs.get_mut(name) {
+            let values = self.jobs.or_insert_with(name.clone(), JobValues::default);
+            if let Some(values) = values {
                 values.configured = true;
                 values.has_exec |= has_exec;
             }
@@ -149,17 +149,13 @@ impl BuiltIn {
         }
         match self.events.get_mut(event) {
             Some(count) => *count += 1,
-            None => self.events.insert(event.clone(), 1),
+            None => drop(self.events.insert(event.clone(), 1)),
         }
     }
 
     /// The catalog told how many instances of a watched service pass.
     pub fn instances_seen(&mut self, service: &Arc<str>, instances: usize) {
-        let instances = instances as u64;
-        match self.instances.get_mut(service) {
-            Some(value) => *value = instances,
-            None => self.instances.insert(service.clone(), instances),
-        }
+        self.instances.insert(service.clone(), instances as u64);
     }
 
     /// A run of a job was asked for; `again` if it follows another by the

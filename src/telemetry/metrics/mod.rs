@@ -8,7 +8,6 @@ mod consul;
 mod histogram;
 mod quantiles;
 mod requests;
-mod sorted;
 mod summary;
 
 use std::fmt;
@@ -22,7 +21,6 @@ pub(super) use built_in::{JobValues, Results};
 pub use consul::{ConsulOp, ConsulRequests};
 pub use histogram::{DEFAULT_BOUNDS, Histogram};
 pub use requests::Requests;
-pub(super) use sorted::Sorted;
 pub use summary::{Recent, Summary};
 
 /// Every metric and its value.

@@ -5,22 +5,21 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::sorted::Sorted;
+use crate::sorted::SortedMap;
 
 /// Counts by status and path; clones share them.
 #[derive(Clone, Debug, Default)]
 pub struct Requests(Arc<Mutex<Counts>>);
 
-type Counts = Sorted<(u16, &'static str), u64>;
+type Counts = SortedMap<(u16, &'static str), u64>;
 
 impl Requests {
     /// A request was answered with this HTTP status. The path is that of an
     /// endpoint, or `other`.
     pub fn answered(&self, status: u16, path: &'static str) {
         let mut counts = self.lock();
-        match counts.get_mut(&(status, path)) {
-            Some(count) => *count += 1,
-            None => counts.insert((status, path), 1),
+        if let Some(count) = counts.or_insert_with((status, path), || 0) {
+            *count += 1;
         }
     }
 
