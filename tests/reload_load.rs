@@ -133,9 +133,8 @@ fn a_thousand_reloads_interfere_with_nothing() {
         };
         assert_eq!(of(&jobs_after), of(&jobs_before), "{key}");
     }
-    // The check after the last reload has been delivered, and nothing else was.
-    let beats = agent.answered("check/update/service:web");
-    assert!(beats > 0);
+    // A check after the first has been delivered, and nothing else was.
+    agent.log().wait_for("check/update/service:web");
     agent.wait_for_status("web", Some("passing"));
     assert_eq!(agent.answered("/v1/agent/service/deregister"), 0);
     assert_eq!(
