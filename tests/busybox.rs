@@ -163,7 +163,7 @@ containerpilot -wait app=healthy -timeout 100ms 2>&1 || echo "not after $?"
 containerpilot -wait app=healthy
 containerpilot -events >/events & follower=$!
 kill -9 $follower; wait $follower || echo "killed by $(($? - 128))"
-containerpilot -logs app -lines 1 | sed 's/.* //'
+containerpilot -logs app | sed -n 's|.* 2000$|the last of 2000|p'
 containerpilot -logs nobody | wc -l
 containerpilot -events -since 0 | head -n 1 | sed 's/"time":"[^"]*",//'
 ls -l /run/pilot/socket | cut -c 1-10
@@ -195,7 +195,7 @@ fn scripts_of_busybox_sh_follow_what_happens() {
             "-wait: app is not healthy after 0.1 s: it is running, unknown",
             "not after 1",
             "killed by 9",
-            "2000",
+            "the last of 2000",
             "0",
             r#"{"sequence":1,"code":"startup","source":"global"}"#,
             "srw-rw-rw-",
