@@ -3,7 +3,7 @@
 //!
 //! Only PID 1 comes here, and only with `init` in its configuration. Nothing
 //! that fails keeps the machine from starting: it is noted, and logged as soon
-//! as there is a log. Called by [`supervise`](crate::supervise).
+//! as there is a log. Called by [`supervise`](mod@crate::supervise).
 
 mod devices;
 mod ending;
