@@ -189,7 +189,10 @@ fn logs(log: &Buffer, lines: Lines) -> Response {
     }
     let log = log.clone();
     let source = move |out: &mut StreamWriter<'_>| {
-        out.write_all(&there)?;
+        // Piece by piece, of which the writer makes copies.
+        for piece in there.chunks(PIECE) {
+            out.write_all(piece)?;
+        }
         drop(there);
         let mut expected = reader.next_number();
         follow(&mut reader, out, |first, batch, out| {
@@ -209,6 +212,9 @@ fn logs(log: &Buffer, lines: Lines) -> Response {
         ..Response::with_body(200, TEXT, Vec::new())
     }
 }
+
+/// How much of what is there is handed over at once.
+const PIECE: usize = 8 << 10;
 
 const TEXT: &str = "text/plain; charset=utf-8";
 

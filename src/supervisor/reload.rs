@@ -87,8 +87,9 @@ impl Supervisor {
             true => Reply::Plan(plan.text()),
             false => Reply::Done,
         };
-        self.reply(reply_to, reply);
         self.take_over(config, plan);
+        // Who is answered may rely on what has been taken over.
+        self.reply(reply_to, reply);
     }
 
     fn refuse(&mut self, message: String, how: Reload, reply_to: ReplyTo) {

@@ -14,8 +14,10 @@ pub(crate) struct Reader {
     /// The head of the answer, in lower case.
     pub(crate) head: String,
     stream: BufReader<UnixStream>,
-    /// What came after the last line that was handed out.
+    /// What has come of which not all lines were handed out.
     text: String,
+    /// Where the next line begins in it.
+    begin: usize,
     /// Whether the last chunk has come.
     is_complete: bool,
 }
@@ -38,6 +40,7 @@ pub(crate) fn follow(socket: &Path, path: &str) -> Reader {
         head,
         stream,
         text: String::new(),
+        begin: 0,
         is_complete: false,
     }
 }
@@ -47,11 +50,12 @@ impl Reader {
     #[track_caller]
     pub(crate) fn line(&mut self) -> Option<String> {
         loop {
-            if let Some((line, rest)) = self.text.split_once('\n') {
-                let line = line.to_owned();
-                self.text = rest.to_owned();
-                return Some(line);
+            if let Some((line, _)) = self.text[self.begin..].split_once('\n') {
+                self.begin += line.len() + 1;
+                return Some(line.to_owned());
             }
+            self.text.drain(..self.begin);
+            self.begin = 0;
             if self.is_complete {
                 assert_eq!(self.text, "", "the last line has no end");
                 return None;
