@@ -242,7 +242,7 @@ fn what_an_ordinary_user_may_not_do_fails_the_run_and_names_the_setting() {
     for (settings, why) in [
         (
             r#"exec: "true", user: "0:0", groups: [0, 1]"#,
-            "cannot apply \"user\" or \"groups\" (the groups [0, 1]) (the supervisor is not root, or \
+            "cannot apply \"groups\" (the groups [0, 1]) (the supervisor is not root, or \
              lacks CAP_SETUID and CAP_SETGID): ",
         ),
         (

@@ -32,7 +32,7 @@ const NO_SHELLS: [&str; 2] = ["nologin", "false"];
 pub struct ContextSpec {
     /// Who it is, if not the supervisor's user.
     pub user: Option<Identity>,
-    /// Its supplementary groups, in order and each once, if not the supervisor's.
+    /// Its supplementary groups, in order and each once, if not those of `user`.
     pub groups: Option<Vec<u32>>,
     /// Its working directory, absolute, if not the supervisor's.
     pub cwd: Option<PathBuf>,
@@ -56,13 +56,15 @@ pub struct ContextSpec {
     pub own: Variables,
 }
 
-/// A user with its primary group.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A user with its groups.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Its number.
     pub uid: u32,
-    /// The number of its group.
+    /// The number of its primary group.
     pub gid: u32,
+    /// All its groups, in order and each once.
+    pub groups: Vec<u32>,
 }
 
 impl ContextSpec {
@@ -267,8 +269,11 @@ fn become_user(
         Some(group) => users.group(group)?,
         None => user.gid,
     };
-    spec.user = Some(Identity { uid: user.uid, gid });
-    spec.groups = Some(in_order(users.groups_of(&user, gid)?));
+    spec.user = Some(Identity {
+        uid: user.uid,
+        gid,
+        groups: in_order(users.groups_of(&user, gid)?),
+    });
     spec.login = login(&user);
     Ok(())
 }

@@ -45,8 +45,7 @@ pub(super) enum Step {
     OomScoreAdj(i32, String),
     Nice(i32),
     Limit(Limit),
-    /// The groups, and whether the supervisor is in just these.
-    Groups(Vec<u32>, bool),
+    Groups(Groups),
     Group(u32),
     User(u32),
     /// Capabilities that would stay with an ordinary user.
@@ -56,6 +55,17 @@ pub(super) enum Step {
     Directory(CString),
 }
 
+/// Supplementary groups.
+#[derive(Debug)]
+pub(super) struct Groups {
+    /// The key that has them set.
+    key: &'static str,
+    gids: Vec<u32>,
+    /// Whether the supervisor's may stay, if they can't be set: they are the same
+    /// ones, or the supervisor is this user itself.
+    may_stay: bool,
+}
+
 /// The steps into a context, in their order.
 pub(super) fn of(context: &ContextSpec) -> io::Result<Vec<Step>> {
     let mut steps = Vec::new();
@@ -63,12 +73,8 @@ pub(super) fn of(context: &ContextSpec) -> io::Result<Vec<Step>> {
     steps.extend(score.map(|score| Step::OomScoreAdj(score, score.to_string())));
     steps.extend(context.nice.map(Step::Nice));
     steps.extend(context.limits.iter().copied().map(attainable));
-    if let Some(groups) = &context.groups {
-        let primary = context.user.map(|user| user.gid);
-        let are_held = has_groups(groups, primary)?;
-        steps.push(Step::Groups(groups.clone(), are_held));
-    }
-    if let Some(user) = context.user {
+    steps.extend(groups(context)?.map(Step::Groups));
+    if let Some(user) = &context.user {
         steps.extend([Step::Group(user.gid), Step::User(user.uid)]);
         if user.uid != 0 {
             steps.push(Step::NoCapabilities);
@@ -83,6 +89,26 @@ pub(super) fn of(context: &ContextSpec) -> io::Result<Vec<Step>> {
         steps.push(Step::Directory(cwd));
     }
     Ok(steps)
+}
+
+fn groups(context: &ContextSpec) -> io::Result<Option<Groups>> {
+    let user = context.user.as_ref();
+    let (key, gids) = match (&context.groups, user) {
+        (Some(gids), _) => ("groups", gids),
+        (None, Some(user)) => ("user", &user.groups),
+        (None, None) => return Ok(None),
+    };
+    // SAFETY: geteuid only reads a property of this process.
+    let uid = unsafe { libc::geteuid() };
+    // SAFETY: so does getegid.
+    let gid = unsafe { libc::getegid() };
+    let is_itself = user.is_some_and(|user| (user.uid, user.gid) == (uid, gid));
+    let same = has_groups(gids, user.map(|user| user.gid))?;
+    Ok(Some(Groups {
+        key,
+        gids: gids.clone(),
+        may_stay: same || (is_itself && context.groups.is_none()),
+    }))
 }
 
 /// A limit as the kernel takes it: open files are never unlimited.
@@ -144,8 +170,8 @@ impl Step {
                 done(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, *nice) } == 0)
             }
             Self::Limit(limit) => set_limit(limit),
-            Self::Groups(gids, are_held) => match set_groups(gids) {
-                Err(libc::EPERM) if *are_held => Ok(()),
+            Self::Groups(groups) => match set_groups(&groups.gids) {
+                Err(libc::EPERM) if groups.may_stay => Ok(()),
                 result => result,
             },
             // The library's own functions would tell all threads of the
@@ -220,7 +246,7 @@ impl fmt::Display for Step {
                 let (soft, hard) = (bound(limit.soft), bound(limit.hard));
                 write!(f, "\"limits.{}\" ([{soft}, {hard}])", limit.resource.name())
             }
-            Self::Groups(gids, _) => write!(f, "\"user\" or \"groups\" (the groups {gids:?})"),
+            Self::Groups(Groups { key, gids, .. }) => write!(f, "{key:?} (the groups {gids:?})"),
             Self::Group(gid) => write!(f, "\"user\" (the group {gid})"),
             Self::User(uid) => write!(f, "\"user\" ({uid})"),
             Self::NoCapabilities => f.write_str("\"user\" (without capabilities)"),
@@ -293,7 +319,11 @@ mod tests {
     #[test]
     fn the_order_leaves_no_privilege_behind() {
         let context = ContextSpec {
-            user: Some(Identity { uid: 1000, gid: 33 }),
+            user: Some(Identity {
+                uid: 1000,
+                gid: 33,
+                groups: vec![33],
+            }),
             groups: Some(vec![29, 44]),
             cwd: Some("/srv/app".into()),
             umask: Some(0o27),
@@ -313,7 +343,7 @@ mod tests {
                 "\"oomScoreAdj\" (-500)",
                 "\"nice\" (-5)",
                 "\"limits.core\" ([0, unlimited])",
-                "\"user\" or \"groups\" (the groups [29, 44])",
+                "\"groups\" (the groups [29, 44])",
                 "\"user\" (the group 33)",
                 "\"user\" (1000)",
                 "\"user\" (without capabilities)",
@@ -323,10 +353,21 @@ mod tests {
             ]
         );
         let root = ContextSpec {
-            user: Some(Identity { uid: 0, gid: 0 }),
+            user: Some(Identity {
+                uid: 0,
+                gid: 0,
+                groups: vec![0, 5],
+            }),
             ..ContextSpec::default()
         };
-        assert_eq!(told(&root), ["\"user\" (the group 0)", "\"user\" (0)"]);
+        assert_eq!(
+            told(&root),
+            [
+                "\"user\" (the groups [0, 5])",
+                "\"user\" (the group 0)",
+                "\"user\" (0)",
+            ]
+        );
     }
 
     #[test]

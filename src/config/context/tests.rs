@@ -97,6 +97,7 @@ fn every_setting_is_read() {
         user: Some(Identity {
             uid: 1000,
             gid: 1001,
+            groups: vec![29, 44, 1001],
         }),
         groups: Some(vec![7, 44]),
         cwd: Some("/srv".into()),
@@ -122,7 +123,7 @@ fn every_setting_is_read() {
 }
 
 #[test]
-fn a_user_brings_its_groups_unless_others_are_named() {
+fn a_user_brings_its_groups_and_others_may_be_named() {
     for (job, uid, gid, groups) in [
         ("user: 'app'", 1000, 1001, vec![29, 44, 1001]),
         ("user: 1000", 1000, 1001, vec![29, 44, 1001]),
@@ -131,15 +132,18 @@ fn a_user_brings_its_groups_unless_others_are_named() {
         ("user: '1000:www'", 1000, 33, vec![29, 33, 44]),
         ("user: '77'", 77, 77, vec![77]),
         ("user: '77:78'", 77, 78, vec![78]),
-        ("user: 'web', groups: []", 33, 33, vec![]),
-        ("user: 'web', groups: 'audio'", 33, 33, vec![29]),
     ] {
         let context = context(job);
-        assert_eq!(context.user, Some(Identity { uid, gid }), "{job}");
-        assert_eq!(context.groups, Some(groups), "{job}");
+        assert_eq!(context.user, Some(Identity { uid, gid, groups }), "{job}");
+        assert_eq!(context.groups, None, "{job}");
     }
-    let context = context("groups: ['www']");
-    assert_eq!((context.user, context.groups), (None, Some(vec![33])));
+    for (job, groups) in [
+        ("user: 'web', groups: []", vec![]),
+        ("user: 'web', groups: 'audio'", vec![29]),
+        ("groups: ['www', 7]", vec![7, 33]),
+    ] {
+        assert_eq!(context(job).groups, Some(groups), "{job}");
+    }
 }
 
 #[test]
@@ -194,7 +198,11 @@ fn a_health_check_has_the_context_of_its_job() {
     let check = health.exec().unwrap();
     assert_eq!(
         check.context.as_ref().unwrap().user,
-        Some(Identity { uid: 33, gid: 33 })
+        Some(Identity {
+            uid: 33,
+            gid: 33,
+            groups: vec![33, 44]
+        })
     );
     assert_eq!(check.context, job.exec.unwrap().context);
 }

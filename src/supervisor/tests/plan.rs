@@ -259,7 +259,11 @@ fn context() -> ContextSpec {
     let mut secret = Variables::default();
     secret.set("TOKEN", Some("hunter2".to_owned()));
     ContextSpec {
-        user: Some(Identity { uid: 1, gid: 2 }),
+        user: Some(Identity {
+            uid: 1,
+            gid: 2,
+            groups: vec![2],
+        }),
         groups: Some(vec![3]),
         cwd: Some("/srv".into()),
         umask: Some(0o77),
