@@ -199,8 +199,11 @@ fn a_machine_comes_up_withstands_its_jobs_and_switches_itself_off() {
         containerpilot -ping
         echo written >/data/file
         # These have left their job's process group; one does not even listen.
-        setsid sh -c 'cd /data && exec sleep 1000' &
-        setsid sh -c 'trap "" TERM; echo deaf; cd /data; while :; do sleep 1000; done' &
+        mkfifo /run/ready
+        setsid sh -c 'cd /data && echo >/run/ready && exec sleep 1000' &
+        read word </run/ready
+        setsid sh -c 'trap "" TERM; cd /data; echo >/run/ready; while :; do sleep 1000; done' &
+        read word </run/ready
         containerpilot -poweroff
         sleep 1000
     "#;

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Read as _, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 
 use support::consul::Agent;
 use support::http::{self, Response};
-use support::{PATIENCE, Supervisor, jobs, processes};
+use support::{PATIENCE, Supervisor, free_address, jobs, processes};
 
 /// How many reloads follow each other.
 const RELOADS: usize = 1000;
@@ -51,6 +51,15 @@ fn began(pid: i32) -> String {
     fields.split_whitespace().nth(19).unwrap().to_owned()
 }
 
+/// Says that it is over when it is left, by a panic too.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// Does something again and again beside `work`, at least once, and counts.
 fn beside(work: impl FnOnce(), load: impl Fn() + Sync) -> usize {
     let (is_over, count) = (AtomicBool::new(false), AtomicUsize::new(0));
@@ -61,8 +70,8 @@ fn beside(work: impl FnOnce(), load: impl Fn() + Sync) -> usize {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         });
+        let _over = Over(&is_over);
         work();
-        is_over.store(true, Ordering::Relaxed);
     });
     count.into_inner()
 }
@@ -77,7 +86,7 @@ fn a_thousand_reloads_interfere_with_nothing() {
            { name: "again", exec: ["sh", "-c", "echo again $$ >>$FACTS; exec sleep 1000"], restarts: 5 },"#,
     )
     .setting(&format!("consul: '{}'", agent.http()))
-    .setting(&format!("telemetry: {{ port: {}, interfaces: 'lo' }}", two_ports()[0].port()))
+    .setting(&format!("telemetry: {{ interfaces: 'static:{}' }}", free_address()))
     .ready();
     let mut pids: Vec<String> = (0..2).map(|_| supervisor.facts.next()).collect();
     pids.sort();
@@ -196,6 +205,7 @@ fn the_control_socket_moves_without_losing_a_request() {
                 }
             });
         }
+        let _over = Over(&is_over);
         for number in 0..MOVES {
             let [from, to] = [number % 2, 1 - number % 2].map(|at| &places[at]);
             let quoted = |path: &Path| format!("socket: {path:?}");
@@ -203,7 +213,6 @@ fn the_control_socket_moves_without_losing_a_request() {
             reload(from);
             moved.fetch_add(1, Ordering::Relaxed);
         }
-        is_over.store(true, Ordering::Relaxed);
     });
     println!("{asked:?} requests during {moved:?} moves");
     assert_eq!(supervisor.terminate(), 0);
@@ -266,12 +275,6 @@ fn the_log_moves_without_losing_a_line() {
     assert!(files > 1, "all lines in one file");
 }
 
-/// Two ports on which nobody listens now.
-fn two_ports() -> [SocketAddr; 2] {
-    let listeners = [0; 2].map(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap())
-}
-
 fn scrape(address: SocketAddr) -> io::Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_read_timeout(Some(PATIENCE))?;
@@ -287,10 +290,11 @@ fn scrape(address: SocketAddr) -> io::Result<String> {
 #[test]
 fn telemetry_moves_without_a_moment_without_it_and_keeps_what_it_counts() {
     const MOVES: usize = 30;
-    let ports = two_ports();
+    let address = free_address();
+    let ports = [9090, 9091].map(|port| SocketAddr::from((address, port)));
     let mut supervisor = jobs(r#"{ name: "app", exec: ["sleep", "1000"] }"#)
         .setting(&format!(
-            "telemetry: {{ port: {}, interfaces: 'static:127.0.0.1', metrics: [{{ namespace: '', subsystem: '', name: 'pushed', help: 'h', type: 'counter' }}] }}",
+            "telemetry: {{ port: {}, interfaces: 'static:{address}', metrics: [{{ namespace: '', subsystem: '', name: 'pushed', help: 'h', type: 'counter' }}] }}",
             ports[0].port()
         ))
         .ready();

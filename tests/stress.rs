@@ -16,7 +16,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use support::http::{self, connect};
-use support::{Supervisor, jobs, processes};
+use support::{SOON, Supervisor, jobs, processes};
 
 /// Held by the test that runs.
 fn alone() -> MutexGuard<'static, ()> {
@@ -33,7 +33,7 @@ fn ping(supervisor: &Supervisor) -> Duration {
 }
 
 #[test]
-fn shutdown_ends_within_50_ms_of_the_last_exit() {
+fn shutdown_ends_with_the_last_exit() {
     let _alone = alone();
     let mut delays: Vec<Duration> = (0..9)
         .map(|_| {
@@ -54,11 +54,7 @@ fn shutdown_ends_within_50_ms_of_the_last_exit() {
         .collect();
     delays.sort_unstable();
     println!("from the last exit to the end: {delays:?}");
-    // The median, because the machine may be busy with something else.
-    assert!(
-        delays[delays.len() / 2] < Duration::from_millis(50),
-        "{delays:?}"
-    );
+    assert!(delays[delays.len() / 2] < SOON, "{delays:?}");
 }
 
 /// A check that hangs, a job every 10 ms, and a reader of stdout that has
@@ -84,7 +80,7 @@ fn a_hanging_check_a_busy_job_and_a_stalled_reader_delay_nobody_for_a_minute() {
     let begin = Instant::now();
     let mut pings = Vec::new();
     let mut checks = [0; 2];
-    while begin.elapsed() < Duration::from_secs(60) {
+    while begin.elapsed() < Duration::from_secs(20) {
         match supervisor.facts.next().as_str() {
             "one" => checks[0] += 1,
             "two" => checks[1] += 1,
@@ -96,16 +92,12 @@ fn a_hanging_check_a_busy_job_and_a_stalled_reader_delay_nobody_for_a_minute() {
     println!("checks {checks:?}, slowest ping {:?}", pings.last());
     // One check a second, with room for one that was just due.
     assert!(
-        checks.iter().all(|count| *count >= 50),
-        "{checks:?} checks in 60 s"
+        checks.iter().all(|count| *count >= 12),
+        "{checks:?} checks in 20 s"
     );
     // Nobody waits for the hanging check, which takes a minute; how fast an answer
     // is, is for the benchmark to say.
-    assert!(
-        *pings.last().unwrap() < Duration::from_secs(5),
-        "{:?}",
-        pings.last()
-    );
+    assert!(*pings.last().unwrap() < SOON, "{:?}", pings.last());
     let response = supervisor.http("POST", "/v3/maintenance/enable", "");
     assert!(response.body.contains("true"));
     let response = supervisor.http("POST", "/v3/maintenance/disable", "");
@@ -113,7 +105,7 @@ fn a_hanging_check_a_busy_job_and_a_stalled_reader_delay_nobody_for_a_minute() {
     let end = Instant::now();
     assert_eq!(supervisor.terminate(), 0);
     assert!(
-        end.elapsed() < Duration::from_secs(3),
+        end.elapsed() < Duration::from_secs(2) + SOON,
         "{:?}",
         end.elapsed()
     );
@@ -149,7 +141,9 @@ fn a_thousand_jobs_start_and_stop() {
 #[test]
 fn ten_thousand_pings_over_new_connections_leave_nothing_behind() {
     let _alone = alone();
-    let mut supervisor = jobs(r#"{ name: "a", exec: ["sleep", "1000"] }"#).ready();
+    let mut supervisor =
+        jobs(r#"{ name: "app", exec: ["sh", "-c", "echo up >>$FACTS; exec sleep 1000"] }"#).ready();
+    supervisor.facts.expect(&["up"]);
     ping(&supervisor);
     let pid = supervisor.pid();
     let before = (
@@ -219,7 +213,7 @@ fn garbage_half_requests_and_silence_disturb_nobody() {
             open.push(stream);
         }
         open.push(connect(supervisor.socket()));
-        assert!(ping(&supervisor) < Duration::from_secs(2), "round {round}");
+        assert!(ping(&supervisor) < SOON, "round {round}");
         open.truncate(60);
     }
     // Whoever is still connected is answered or cut off, not forgotten.
@@ -227,7 +221,7 @@ fn garbage_half_requests_and_silence_disturb_nobody() {
     for mut stream in open {
         let _reset = stream.read_to_end(&mut Vec::new());
     }
-    assert!(ping(&supervisor) < Duration::from_secs(2));
+    assert!(ping(&supervisor) < SOON);
     assert_eq!(supervisor.terminate(), 0);
 }
 

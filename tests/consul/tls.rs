@@ -3,15 +3,14 @@
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use containerpilot::config::ConsulSpec;
 use containerpilot::tls::{self, Problem, TlsSpec};
 
 use crate::log;
-use crate::support::Temporary;
 use crate::support::certificates::{EC, authority, issue, openssl};
 use crate::support::consul::{Agent, Start, nobody};
+use crate::support::{SOON, Temporary};
 use crate::world::{World, instance, plain, service};
 
 /// What the configuration says if it says nothing.
@@ -181,7 +180,7 @@ fn a_handshake_that_hangs_is_given_up_and_interrupted() {
     assert!(why.contains("no connection within 2s"), "{why}");
     // The next handshake is under way or about to be.
     world.beat(&Arc::new(service("hanging")));
-    assert!(world.end() < Duration::from_secs(1));
+    assert!(world.end() < SOON);
 }
 
 #[test]

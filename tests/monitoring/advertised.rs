@@ -133,8 +133,8 @@ fn a_heartbeat_every_5_seconds_keeps_it_passing_and_its_ttl_is_15_seconds() {
     agent.wait_for_status("containerpilot", Some("passing"));
     println!("heartbeats {apart:?} apart, critical after {ttl:?}");
     let second = Duration::from_secs(1);
-    assert!(apart > 4 * second && apart < 9 * second, "{apart:?}");
-    assert!(ttl > 14 * second && ttl < 20 * second, "{ttl:?}");
+    assert!(apart > 3 * second && apart < 12 * second, "{apart:?}");
+    assert!(ttl > 12 * second && ttl < 25 * second, "{ttl:?}");
 }
 
 /// The values of `containerpilot_consul_requests_total` of one result.

@@ -52,6 +52,11 @@ pub(crate) use temporary::Temporary;
 /// the machine may be busy with other tests.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
+/// What is promised at once happens within this even on a machine that stands
+/// still for a while; what goes wrong instead waits for a time-out or a deadline,
+/// which are longer.
+pub(crate) const SOON: Duration = Duration::from_secs(4);
+
 /// The search path of everything that a test starts.
 pub(crate) const SEARCH_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
