@@ -17,6 +17,7 @@ use crate::config::init::Ending;
 use crate::control::server::Control;
 use crate::discovery::Discovery;
 use crate::environment::Environment;
+use crate::handoff::{Taker, handoff};
 use crate::init::Watchdog;
 use crate::logging::Log;
 use crate::message::{Action, ExitStatus, Message, Pid, Wish};
@@ -32,6 +33,9 @@ const SLOW_TURN: Duration = Duration::from_millis(50);
 
 /// How long a server that is replaced may take to give its last answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// How long such a server may take to leave its place.
+const LEAVE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long what SIGKILL is to end may take.
 const LAST_BREATH: Duration = Duration::from_secs(2);
@@ -56,6 +60,8 @@ pub(crate) struct MainLoop {
     current: Current,
     /// Where a reload leaves what it has made ready.
     prepared: Option<Receiver<Prepared>>,
+    /// Places that servers which were replaced are about to leave.
+    leaving: Vec<Taker<()>>,
 }
 
 impl MainLoop {
@@ -86,6 +92,7 @@ impl MainLoop {
             watchdog,
             current: Current::default(),
             prepared: None,
+            leaving: Vec::new(),
         };
         main_loop.install(prepared);
         main_loop
@@ -283,9 +290,18 @@ impl MainLoop {
         self.prepared = Some(prepared);
         let (path, log) = (self.path.clone(), self.log.clone());
         let (current, common) = (self.current.clone(), self.common.clone());
+        let leaving = match dry_run {
+            true => Vec::new(),
+            false => std::mem::take(&mut self.leaving),
+        };
         let work = move || {
             let prepare = || {
                 let config = load(&path, &environment)?;
+                // What the last reload moved may be in the place of what this one
+                // opens. Whoever takes longer is found there.
+                for place in leaving {
+                    let _left = place.recv_timeout(LEAVE_PATIENCE);
+                }
                 match dry_run {
                     true => Ok(Prepared::nothing_for(config)),
                     false => open(config, &current, &common, &log),
@@ -343,7 +359,7 @@ impl MainLoop {
                 config.control.socket.display()
             );
             if let Some(before) = self.control.replace(control) {
-                retire(move |deadline| before.give_way(deadline));
+                self.retire(move |deadline, left| before.give_way(deadline, left));
             }
         }
         if let Some(telemetry) = telemetry {
@@ -353,9 +369,23 @@ impl MainLoop {
                 log::info!("telemetry listens on {}", server.address());
             }
             if let Some(before) = before {
-                retire(move |deadline| before.give_way(deadline));
+                self.retire(move |deadline, left| before.give_way(deadline, left));
             }
         }
+    }
+
+    /// Lets a server leave its place and give its last answers in its own time; at
+    /// once, if there is no thread for it.
+    fn retire(&mut self, give_way: impl FnOnce(Instant, Box<dyn FnOnce()>) + Send + 'static) {
+        let (giver, left) = handoff();
+        self.leaving.push(left);
+        let work = move || {
+            give_way(
+                Instant::now() + LAST_ANSWERS,
+                Box::new(move || giver.give(())),
+            );
+        };
+        let _refused = thread::Builder::new().name("retire".to_owned()).spawn(work);
     }
 
     /// Tells those who follow events or the log that nothing will follow, and lets
@@ -385,10 +415,4 @@ fn panic_on_demand(message: &Message) {
     if matches!(message, Message::Signal(_)) && demanded() {
         panic::resume_unwind(Box::new("on demand"));
     }
-}
-
-/// Lets something stop in its own time; at once, if there is no thread for it.
-fn retire(stop: impl FnOnce(Instant) + Send + 'static) {
-    let work = move || stop(Instant::now() + LAST_ANSWERS);
-    let _refused = thread::Builder::new().name("retire".to_owned()).spawn(work);
 }

@@ -355,7 +355,7 @@ fn whoever_gives_way_hears_those_who_have_not_asked_yet() {
         let (mut silent, mut slow) = (fixture.connect(), fixture.connect());
         slow.send(b"GET /ok HT");
         let server = fixture.server.take().unwrap();
-        let stopping = thread::spawn(move || server.give_way(Instant::now() + PATIENCE));
+        let stopping = thread::spawn(move || server.give_way(Instant::now() + PATIENCE, || ()));
         // The end of the idle one tells that it has begun.
         assert_eq!(idle.rest(), "");
         silent.send(b"GET /ok HTTP/1.1\r\nHost: a\r\n\r\n");

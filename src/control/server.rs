@@ -106,10 +106,11 @@ impl Control {
     }
 
     /// Like [`stop`](Self::stop), when another socket has taken the place of this
-    /// one: whoever is connected may still ask.
-    pub fn give_way(self, deadline: Instant) {
+    /// one: whoever is connected may still ask. `left` is called once the place is
+    /// free for others.
+    pub fn give_way(self, deadline: Instant, left: impl FnOnce()) {
         drop(self.file);
-        self.server.give_way(deadline);
+        self.server.give_way(deadline, left);
     }
 }
 

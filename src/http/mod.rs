@@ -145,18 +145,23 @@ impl Server {
     /// last answer has been given, at `deadline` at the latest. Answers that are
     /// not finished then are cut off.
     pub fn stop(self, deadline: Instant) {
-        self.pool.stop(deadline, false);
+        self.pool.close(false);
+        self.pool.finish(deadline);
     }
 
     /// Like [`stop`](Self::stop) for a server that has a successor elsewhere:
     /// whoever is connected and has not asked yet has until `deadline` to do so.
-    pub fn give_way(self, deadline: Instant) {
-        self.pool.stop(deadline, true);
+    /// `left` is called once nobody can connect any more.
+    pub fn give_way(self, deadline: Instant, left: impl FnOnce()) {
+        self.pool.close(true);
+        left();
+        self.pool.finish(deadline);
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.pool.stop(Instant::now(), false);
+        self.pool.close(false);
+        self.pool.finish(Instant::now());
     }
 }

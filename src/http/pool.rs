@@ -175,10 +175,13 @@ impl Pool {
         Ok(pool)
     }
 
-    /// See [`Server::stop`](super::Server::stop), and, with `patience`,
-    /// [`Server::give_way`](super::Server::give_way).
-    pub(super) fn stop(&self, deadline: Instant, patience: bool) {
+    /// Accepts nobody any more, and lets those go who have had an answer. With
+    /// `patience`, whoever has not asked yet may still do so.
+    pub(super) fn close(&self, patience: bool) {
         let mut state = self.lock();
+        if state.stopping {
+            return;
+        }
         state.stopping = true;
         state.is_patient = patience;
         // They have been connected: nobody told them that nobody listens.
@@ -194,6 +197,11 @@ impl Pool {
             }
         }
         self.changed.notify_all();
+    }
+
+    /// Waits for the last answers, until `deadline`; cuts off what is left then.
+    pub(super) fn finish(&self, deadline: Instant) {
+        let mut state = self.lock();
         while state.threads > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -118,9 +118,10 @@ impl Telemetry {
     }
 
     /// Like [`stop`](Self::stop), when another server has taken the place of this
-    /// one: whoever is connected may still ask.
-    pub fn give_way(self, deadline: Instant) {
-        self.server.give_way(deadline);
+    /// one: whoever is connected may still ask. `left` is called once the place is
+    /// free for others.
+    pub fn give_way(self, deadline: Instant, left: impl FnOnce()) {
+        self.server.give_way(deadline, left);
     }
 }
 

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
@@ -184,7 +185,17 @@ impl Agent {
     }
 
     /// How many requests it has answered whose method and URL contain this.
+    #[track_caller]
     pub(crate) fn answered(&self, pattern: &str) -> usize {
+        static MARKS: AtomicUsize = AtomicUsize::new(0);
+        // It logs a request after its answer: these are logged after those that
+        // have been answered before.
+        for _ in 0..2 {
+            let mark = MARKS.fetch_add(1, Ordering::Relaxed);
+            self.get(&format!("/v1/agent/self?mark={mark}"));
+            self.log
+                .wait_to_have(&format!("/v1/agent/self?mark={mark} "));
+        }
         let lines = self.log.all();
         let requests = lines
             .iter()

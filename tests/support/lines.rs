@@ -75,6 +75,19 @@ impl Lines {
         }
     }
 
+    /// Waits until there is a line that contains this, wherever it is.
+    #[track_caller]
+    pub(crate) fn wait_to_have(&self, pattern: &str) {
+        let deadline = deadline();
+        let mut collected = self.lock();
+        while !collected.lines.iter().any(|line| line.contains(pattern)) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let is_over = collected.ended || left.is_zero();
+            assert!(!is_over, "no line contains {pattern:?}");
+            collected = self.shared.1.wait_timeout(collected, left).unwrap().0;
+        }
+    }
+
     /// Waits until the stream has ended and returns every line of it.
     #[track_caller]
     pub(crate) fn wait_for_end(&self) -> Vec<String> {
