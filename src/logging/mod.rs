@@ -242,8 +242,9 @@ impl Source {
 
     /// Queues whole lines of one child; waits while the log cannot take more.
     pub(crate) fn push(&self, label: Option<&Label>, lines: &[u8]) {
-        self.0.0.queue.push(lines);
+        // First where nobody waits: what has been written is in the buffer too.
         self.0.0.buffer.push(label, lines);
+        self.0.0.queue.push(lines);
     }
 
     /// Logs an entry of the supervisor's about the child.
