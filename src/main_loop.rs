@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, bounded};
 
 use crate::config::init::Ending;
+use crate::control::place::Why;
 use crate::control::server::Control;
 use crate::discovery::Discovery;
 use crate::environment::Environment;
@@ -203,6 +204,7 @@ impl MainLoop {
         panic_on_demand(&message);
         match message {
             Message::ChildrenExited => self.reap(),
+            Message::SocketTouched => self.keep_socket(Why::Touched),
             Message::DidStart(exec, pid) => {
                 let is_there = self.children.did_start(exec, pid);
                 self.supervisor.handle(Instant::now(), message);
@@ -250,6 +252,7 @@ impl MainLoop {
                     self.log.entry(level, label.as_ref(), None, &text);
                 }
                 Action::ReopenLog => self.log.reopen(),
+                Action::KeepSocket => self.keep_socket(Why::Asked),
                 Action::FeedWatchdog => self.watchdog.iter_mut().for_each(Watchdog::feed),
                 Action::ConfigureLogging(spec) => self.log.configure(&spec),
                 Action::Reply(to, reply) => to.send(reply),
@@ -268,6 +271,12 @@ impl MainLoop {
                 Action::TakeOver => self.take_over(),
                 Action::LoadConfig(environment, dry_run) => self.load_config(environment, dry_run),
             }
+        }
+    }
+
+    fn keep_socket(&self, why: Why) {
+        if let Some(control) = &self.control {
+            control.place().look_after(why);
         }
     }
 
@@ -333,6 +342,7 @@ impl MainLoop {
         if let Some(prepared) = prepared {
             self.install(prepared);
         }
+        self.keep_socket(Why::Asked);
     }
 
     /// Puts what was opened in the place of what was there; that gives its last
@@ -345,7 +355,6 @@ impl MainLoop {
             discovery,
         } = prepared;
         self.current.log = Some(config.logging.output);
-        self.current.control = Some(config.control.clone());
         if let Some(discovery) = discovery {
             self.current.consul = config.consul;
             let before = std::mem::replace(&mut self.discovery, discovery);
@@ -358,6 +367,7 @@ impl MainLoop {
                 "control plane listens on {}",
                 config.control.socket.display()
             );
+            self.current.control = Some(control.place().clone());
             if let Some(before) = self.control.replace(control) {
                 self.retire(move |deadline, left| before.give_way(deadline, left));
             }

@@ -164,6 +164,9 @@ pub enum Message {
     /// Children have ended and can be reaped. The main loop turns it into
     /// [`Message::DidExit`]; to the supervisor alone it means nothing.
     ChildrenExited,
+    /// The file of the control socket was touched, perhaps removed. The main loop
+    /// sees to it; to the supervisor it means nothing.
+    SocketTouched,
     /// A signal arrived.
     Signal(Signal),
     /// A client of the control plane asks for something.
@@ -193,6 +196,7 @@ impl Message {
             Self::DidFailToStart(..) => "a process could not be started",
             Self::DidExit(..) | Self::ChildrenExited => "processes ended",
             Self::Probed(..) => "a health check ended",
+            Self::SocketTouched => "the control socket was touched",
             Self::Signal(_) => "a signal",
             Self::Request(..) => "a request",
             Self::Question(..) => "a question of telemetry's",
@@ -268,6 +272,8 @@ pub enum Action {
     Log(log::Level, Option<Label>, String),
     /// Open the log file again.
     ReopenLog,
+    /// Make the control socket's file again if it is gone.
+    KeepSocket,
     /// Tell the watchdog that the loop turns.
     FeedWatchdog,
     /// Log as this says from now on.

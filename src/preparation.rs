@@ -14,6 +14,8 @@ use crossbeam_channel::Sender;
 
 use crate::config::logging::LogOutput;
 use crate::config::{self, Config, ConsulSpec, ControlSpec, Errors, Host, TelemetrySpec};
+use crate::control::SocketError;
+use crate::control::place::Place;
 use crate::control::server::{self, Control};
 use crate::control::streams::Sources;
 use crate::discovery::Discovery;
@@ -55,8 +57,8 @@ impl Prepared {
 /// What is open already.
 #[derive(Clone, Debug, Default)]
 pub struct Current {
-    /// Where the control plane listens, and for whom.
-    pub control: Option<ControlSpec>,
+    /// Where the control plane listens.
+    pub control: Option<Place>,
     /// Where telemetry listens.
     pub telemetry: Option<SocketAddr>,
     /// The backend of service discovery.
@@ -89,6 +91,8 @@ pub enum Error {
     Log(OpenError),
     /// The control plane cannot listen.
     Control(server::StartError),
+    /// The control plane's socket cannot be given to whom it shall belong.
+    Access(SocketError),
     /// Telemetry cannot listen.
     Telemetry(telemetry::StartError),
     /// Service discovery cannot run.
@@ -104,6 +108,7 @@ impl fmt::Display for Error {
             }
             Self::Log(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
+            Self::Access(error) => error.fmt(f),
             Self::Telemetry(error) => error.fmt(f),
             Self::Discovery(error) => {
                 write!(f, "cannot start a thread for service discovery: {error}")
@@ -139,12 +144,11 @@ pub fn open(
     if current.log.as_ref() != Some(&config.logging.output) {
         logging::try_open(&config.logging.output).map_err(Error::Log)?;
     }
-    let before = current.control.as_ref();
-    let stays = before.is_some_and(|before| before.socket == config.control.socket);
-    let control = if stays {
-        None
-    } else {
-        Some(listen(&config.control, common, log).map_err(Error::Control)?)
+    let here = |place: &&Place| place.spec().socket == config.control.socket;
+    let place = current.control.as_ref().filter(here);
+    let control = match place {
+        Some(_) => None,
+        None => Some(listen(&config.control, common, log).map_err(Error::Control)?),
     };
     let wanted = config.telemetry.as_ref().map(address);
     let telemetry = if wanted == current.telemetry {
@@ -166,8 +170,10 @@ pub fn open(
         Some(started.transpose().map_err(Error::Discovery)?)
     };
     // Last, because it changes what is there.
-    if stays && before != Some(&config.control) {
-        Control::set_access(&config.control).map_err(Error::Control)?;
+    if let Some(place) = place
+        && place.spec() != config.control
+    {
+        place.set_access(&config.control).map_err(Error::Access)?;
     }
     Ok(Prepared {
         config,

@@ -7,7 +7,7 @@ use std::io;
 use std::thread;
 
 use crossbeam_channel::Sender;
-use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::consts::{SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::iterator::Signals;
 
 use crate::message::{Message, Signal};
@@ -19,7 +19,8 @@ const STACK: usize = 32 * 1024;
 /// a blocked SIGTERM would make the supervisor deaf.
 pub fn start(inbox: Sender<Message>) -> io::Result<()> {
     restore_defaults();
-    let mut signals = Signals::new([SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2])?;
+    let known = [SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGIO];
+    let mut signals = Signals::new(known)?;
     let inbox = Guard(inbox);
     let work = move || {
         for signal in signals.forever() {
@@ -51,6 +52,7 @@ fn message(signal: i32) -> Message {
         SIGHUP => Message::Signal(Signal::Hangup),
         SIGUSR1 => Message::Signal(Signal::ReopenLog),
         SIGUSR2 => Message::Signal(Signal::User2),
+        SIGIO => Message::SocketTouched,
         _ => Message::ChildrenExited,
     }
 }

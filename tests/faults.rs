@@ -9,7 +9,6 @@
 mod support;
 
 use std::fs;
-use std::os::unix::net::UnixListener;
 use std::time::Instant;
 
 use support::command::command;
@@ -152,18 +151,6 @@ fn a_storm_of_signals_is_weathered() {
     println!("3 x {SIGNALS} signals in {took:?}; {before} KiB before, {after} after");
     assert!(after < before + 4096, "{before} KiB, then {after}");
     assert_well(supervisor);
-}
-
-#[test]
-fn a_socket_of_somebody_else_in_the_place_of_ours_is_left_alone() {
-    let mut supervisor = jobs(HUP).ready();
-    let socket = supervisor.socket().to_owned();
-    fs::remove_file(&socket).unwrap();
-    let _other = UnixListener::bind(&socket).unwrap();
-    supervisor.signal(libc::SIGHUP);
-    supervisor.facts.expect(&["hup"]);
-    assert_eq!(supervisor.terminate(), 0);
-    assert!(socket.exists(), "it is not ours to remove");
 }
 
 #[test]

@@ -3,7 +3,9 @@
 mod access;
 pub mod api;
 mod body;
+mod notice;
 mod path;
+pub mod place;
 mod query;
 pub mod server;
 mod socket;

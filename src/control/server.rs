@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 
 use super::api::{self, Asked, Endpoint, Reply, Request};
+use super::place::Place;
 use super::socket::{self, SocketFile};
 use super::status;
 use super::streams::{self, Sources};
@@ -56,8 +57,7 @@ impl std::error::Error for StartError {}
 /// without any patience.
 #[derive(Debug)]
 pub struct Control {
-    // In this order: the file is recognised as ours while the listener lives.
-    file: SocketFile,
+    place: Place,
     server: Server,
 }
 
@@ -86,22 +86,19 @@ impl Control {
         let listener = Listener::Unix(listener);
         let server = Server::start("control", listener, Limits::default(), Arc::new(endpoints));
         let server = server.map_err(StartError::Thread)?;
-        Ok(Self { file, server })
+        let place = Place::new(spec, file, server.entrance());
+        Ok(Self { place, server })
     }
 
-    /// Lets those connect who may by `spec`, to a control plane that stays where it
-    /// is.
-    ///
-    /// # Errors
-    /// If the socket's file cannot be changed so.
-    pub fn set_access(spec: &ControlSpec) -> Result<(), StartError> {
-        socket::set_access(spec).map_err(StartError::Socket)
+    /// Where it is found.
+    pub fn place(&self) -> &Place {
+        &self.place
     }
 
     /// Removes the socket's file, if it is still ours, and lets the requests in
     /// flight be answered until `deadline`.
     pub fn stop(self, deadline: Instant) {
-        drop(self.file);
+        self.place.leave();
         self.server.stop(deadline);
     }
 
@@ -109,8 +106,15 @@ impl Control {
     /// one: whoever is connected may still ask. `left` is called once the place is
     /// free for others.
     pub fn give_way(self, deadline: Instant, left: impl FnOnce()) {
-        drop(self.file);
+        self.place.leave();
         self.server.give_way(deadline, left);
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        // The file is recognised as ours while the server's listener lives.
+        self.place.leave();
     }
 }
 

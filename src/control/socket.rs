@@ -41,6 +41,8 @@ const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 pub enum Error {
     /// Somebody accepts connections there.
     Taken(PathBuf),
+    /// Somebody else has put a file there.
+    Replaced(PathBuf),
     /// There is a file, but it is no socket.
     NotASocket(PathBuf),
     /// The path does not fit into a socket's address.
@@ -60,6 +62,9 @@ impl fmt::Display for Error {
                 f,
                 "another containerpilot is listening on {}",
                 path.display()
+            ),
+            Self::Replaced(_) => f.write_str(
+                "another file is in its place; remove that, or send SIGUSR1 if it is a socket on which nobody listens",
             ),
             Self::NotASocket(path) => {
                 write!(
@@ -112,6 +117,28 @@ impl SocketFile {
     /// Listens on a path, whose directory is made if it is missing. A socket on
     /// which nobody accepts is replaced.
     pub(super) fn listen(spec: &ControlSpec) -> Result<(Self, UnixListener), Error> {
+        Self::make(spec, remove_stale)
+    }
+
+    /// The same, but whatever is there stays.
+    pub(super) fn listen_where_nothing_is(
+        spec: &ControlSpec,
+    ) -> Result<(Self, UnixListener), Error> {
+        let made = Self::make(spec, |path| match fs::symlink_metadata(path) {
+            Ok(_) => Err(Error::Replaced(path.to_owned())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::Io(path.to_owned(), error)),
+        });
+        made.map_err(|error| match error {
+            Error::Taken(path) => Error::Replaced(path),
+            error => error,
+        })
+    }
+
+    fn make(
+        spec: &ControlSpec,
+        make_room: impl FnOnce(&Path) -> Result<(), Error>,
+    ) -> Result<(Self, UnixListener), Error> {
         let path = spec.socket.as_path();
         if path.as_os_str().as_bytes().len() > unix_socket::MAX_PATH {
             return Err(Error::TooLong(path.to_owned()));
@@ -120,7 +147,7 @@ impl SocketFile {
         fs::create_dir_all(directory)
             .map_err(|error| Error::Directory(directory.to_owned(), error))?;
         let _lock = lock(directory);
-        remove_stale(path)?;
+        make_room(path)?;
         let failed = |error: io::Error| match error.kind() {
             // Only without a lock: somebody else has been faster.
             ErrorKind::AddrInUse => Error::Taken(path.to_owned()),
@@ -133,6 +160,11 @@ impl SocketFile {
         let file = Self { path, identity };
         set_access(spec)?;
         Ok((file, listener))
+    }
+
+    /// Whether the path still leads to it.
+    pub(super) fn is_there(&self) -> bool {
+        identity(&self.path).is_ok_and(|identity| identity == self.identity)
     }
 }
 
@@ -147,7 +179,7 @@ pub(super) fn set_access(spec: &ControlSpec) -> Result<(), Error> {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         let _lock = lock(directory(&self.path));
-        if identity(&self.path).is_ok_and(|identity| identity == self.identity)
+        if self.is_there()
             && let Err(error) = fs::remove_file(&self.path)
         {
             log::warn!("cannot remove the control socket {:?}: {error}", self.path);

@@ -144,7 +144,7 @@ impl Server {
     /// Accepts nobody any more, closes idle connections, and returns when the
     /// last answer has been given, at `deadline` at the latest. Answers that are
     /// not finished then are cut off.
-    pub fn stop(self, deadline: Instant) {
+    pub fn stop(&self, deadline: Instant) {
         self.pool.close(false);
         self.pool.finish(deadline);
     }
@@ -152,10 +152,31 @@ impl Server {
     /// Like [`stop`](Self::stop) for a server that has a successor elsewhere:
     /// whoever is connected and has not asked yet has until `deadline` to do so.
     /// `left` is called once nobody can connect any more.
-    pub fn give_way(self, deadline: Instant, left: impl FnOnce()) {
+    pub fn give_way(&self, deadline: Instant, left: impl FnOnce()) {
         self.pool.close(true);
         left();
         self.pool.finish(deadline);
+    }
+
+    /// Where its clients come in.
+    pub fn entrance(&self) -> Entrance {
+        Entrance(Arc::clone(&self.pool))
+    }
+}
+
+/// Where the clients of a server come in; it neither keeps it running nor stops it.
+#[derive(Clone, Debug)]
+pub struct Entrance(Arc<Pool>);
+
+impl Entrance {
+    /// Accepts from this listener instead of the one before, whose clients are all
+    /// served, also those that nobody has accepted yet. A server that has been
+    /// stopped stays so.
+    ///
+    /// # Errors
+    /// If it cannot be listened on; then nothing has changed.
+    pub fn replace(&self, listener: Listener) -> io::Result<()> {
+        self.0.listen_on(listener)
     }
 }
 

@@ -60,14 +60,14 @@ pub(super) struct Pool {
     pub(super) name: &'static str,
     pub(super) limits: Limits,
     pub(super) handler: Arc<dyn Handler>,
-    listener: Listener,
     state: Mutex<State>,
     /// A connection or a thread has ended, or the server stops.
     changed: Condvar,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    listener: Arc<Listener>,
     threads: usize,
     /// Threads that wait in accept or are about to.
     accepting: usize,
@@ -77,8 +77,8 @@ struct State {
     newcomers: usize,
     streams: usize,
     visits: Vec<Entry>,
-    /// Connections that waited to be accepted when the server was stopped.
-    last: Vec<Stream>,
+    /// Connections that waited to be accepted when their listener went out of use.
+    left_over: Vec<Stream>,
     next_id: u64,
     last_start: Option<Instant>,
     stopping: bool,
@@ -106,6 +106,34 @@ struct Entry {
 }
 
 impl State {
+    /// Of a pool whose first thread is about to accept.
+    fn new(listener: Listener) -> Self {
+        Self {
+            listener: Arc::new(listener),
+            threads: 1,
+            accepting: 1,
+            waiting: 0,
+            newcomers: 0,
+            streams: 0,
+            visits: Vec::new(),
+            left_over: Vec::new(),
+            next_id: 0,
+            last_start: None,
+            stopping: false,
+            is_over: false,
+            is_patient: false,
+            told_of_threads: None,
+            told_of_descriptors: None,
+        }
+    }
+
+    /// Lets nobody wait at the listener any more. Those who do have been connected:
+    /// nobody told them that nobody listens.
+    fn close_listener(&mut self) {
+        self.left_over.extend(self.listener.accept_waiting());
+        self.listener.shut_down();
+    }
+
     /// How many idle threads are worth keeping. Those that a burst leaves behind
     /// are not woken to end: they do when they have served the next requests.
     fn wanted_idle(&self) -> usize {
@@ -163,12 +191,7 @@ impl Pool {
             name,
             limits,
             handler,
-            listener,
-            state: Mutex::new(State {
-                threads: 1,
-                accepting: 1,
-                ..State::default()
-            }),
+            state: Mutex::new(State::new(listener)),
             changed: Condvar::new(),
         });
         pool.spawn()?;
@@ -184,9 +207,7 @@ impl Pool {
         }
         state.stopping = true;
         state.is_patient = patience;
-        // They have been connected: nobody told them that nobody listens.
-        state.last = self.listener.accept_waiting();
-        self.listener.shut_down();
+        state.close_listener();
         for entry in &state.visits {
             if entry.waits_since.is_some() && (entry.is_kept || !patience) {
                 // What has arrived can still be read; it gets its answer.
@@ -210,10 +231,21 @@ impl Pool {
             state = self.wait(state, left);
         }
         state.is_over = true;
-        state.last.clear();
+        state.left_over.clear();
         for entry in &state.visits {
             entry.stream.shut_down(Shutdown::Both);
         }
+    }
+
+    /// See [`Entrance::replace`](super::Entrance::replace).
+    pub(super) fn listen_on(&self, listener: Listener) -> io::Result<()> {
+        listener.prepare()?;
+        let mut state = self.lock();
+        if !state.stopping {
+            state.close_listener();
+            state.listener = Arc::new(listener);
+        }
+        Ok(())
     }
 
     /// Whether a connection may stay open for another request: nobody else is
@@ -263,23 +295,22 @@ impl Pool {
     /// caller is counted as accepting.
     fn next_visit(self: &Arc<Self>) -> Option<Visit> {
         loop {
-            match self.listener.accept() {
+            let mut state = self.lock();
+            if let Some(stream) = state.left_over.pop() {
+                drop(state);
+                return self.admit(stream);
+            }
+            if state.stopping {
+                state.accepting -= 1;
+                return None;
+            }
+            let listener = Arc::clone(&state.listener);
+            drop(state);
+            match listener.accept() {
                 Ok(stream) => return self.admit(stream),
-                Err(error) if self.tolerates(&error) => {}
-                Err(_stopping) => return self.next_of_the_last(),
+                Err(error) => self.tolerate(&error, &listener),
             }
         }
-    }
-
-    /// One of those who were connected before the server was stopped.
-    fn next_of_the_last(self: &Arc<Self>) -> Option<Visit> {
-        let mut state = self.lock();
-        let Some(stream) = state.last.pop() else {
-            state.accepting -= 1;
-            return None;
-        };
-        drop(state);
-        self.admit(stream)
     }
 
     /// Gives a new connection its place, and makes sure that somebody else
@@ -311,7 +342,7 @@ impl Pool {
             stream,
             arrived,
         };
-        let is_wanted = !state.stopping || !state.last.is_empty();
+        let is_wanted = !state.stopping || !state.left_over.is_empty();
         if is_wanted && state.accepting == 0 && state.threads <= self.limits.connections {
             state.threads += 1;
             state.accepting += 1;
@@ -348,14 +379,12 @@ impl Pool {
         state
     }
 
-    /// Whether to go on accepting after this error, having waited if that helps.
-    fn tolerates(&self, error: &io::Error) -> bool {
+    /// Waits after this error if that helps, before the next try to accept.
+    fn tolerate(&self, error: &io::Error, of: &Arc<Listener>) {
         let mut state = self.lock();
-        if state.stopping {
-            return false;
-        }
-        if is_the_clients(error) {
-            return true;
+        let is_out_of_use = state.stopping || !Arc::ptr_eq(of, &state.listener);
+        if is_out_of_use || is_the_clients(error) {
+            return;
         }
         if is_news(&mut state.told_of_descriptors) {
             warn!(
@@ -364,8 +393,7 @@ impl Pool {
             );
         }
         let _whether_or_not_it_helps = state.evict();
-        let state = self.wait(state, BACK_OFF);
-        !state.stopping
+        drop(self.wait(state, BACK_OFF));
     }
 
     /// After a connection has ended: tells those who wait for that, and whether
@@ -374,7 +402,7 @@ impl Pool {
         let mut state = self.lock();
         self.notify(&state);
         let is_wanted = match state.stopping {
-            true => !state.last.is_empty(),
+            true => !state.left_over.is_empty(),
             false => state.accepting < state.wanted_idle(),
         };
         if !is_wanted {

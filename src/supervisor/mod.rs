@@ -157,7 +157,7 @@ impl Supervisor {
                     self.with_job(id, |job, fx| job.did_probe(exec, result, fx));
                 }
             }
-            Message::ChildrenExited => {}
+            Message::ChildrenExited | Message::SocketTouched => {}
             Message::Signal(signal) => self.on_signal(signal),
             Message::Request(request, reply_to) => self.on_request(request, reply_to),
             Message::Question(question, to) => self.on_question(question, to),
@@ -236,7 +236,10 @@ impl Supervisor {
             Signal::Interrupt => self.on_interrupt(),
             Signal::Hangup => self.fx.publish_event(Event::new(Code::Signal, "SIGHUP")),
             Signal::User2 => self.fx.publish_event(Event::new(Code::Signal, "SIGUSR2")),
-            Signal::ReopenLog => self.fx.actions.push(Action::ReopenLog),
+            Signal::ReopenLog => {
+                let actions = [Action::ReopenLog, Action::KeepSocket];
+                self.fx.actions.extend(actions);
+            }
         }
     }
 

@@ -295,6 +295,7 @@ impl Sim {
                 self.note(&level.to_string().to_lowercase(), &format!("{about}{text}"));
             }
             Action::ReopenLog => self.note("reopen", "log"),
+            Action::KeepSocket => self.note("keep", "socket"),
             Action::FeedWatchdog => self.note("feed", "watchdog"),
             Action::ConfigureLogging(_) => self.note("configure", "logging"),
             Action::Reply(to, reply) => self.reply(to, reply),

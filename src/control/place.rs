@@ -1,0 +1,242 @@
+//! The place where the control plane is found, kept for as long as it runs: what
+//! becomes of it when somebody deletes the socket's file, moves it, or puts another
+//! one there.
+//!
+//! Somebody looks, on a thread of its own, when the kernel tells that the file was
+//! touched ([`Notice`]), at SIGUSR1, and after a reload. A place that is empty is
+//! taken again at once. What others have put there is not touched, but told of; a
+//! dead socket makes room only for who asks, as at a start: it may be one that its
+//! maker does not listen on yet. Called by the control server and the main loop.
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixListener;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use super::notice::Notice;
+use super::socket::{Error, SocketFile};
+use crate::config::ControlSpec;
+use crate::http::{Entrance, Listener};
+
+const STACK: usize = 64 << 10;
+
+/// How often to try again when the directory goes in the very moment in which the
+/// socket is made.
+const TRIES: usize = 3;
+
+/// What is still to be done, as bits: somebody looks already; the file was touched;
+/// somebody asks for it.
+const LOOKING: u8 = 1;
+const TOUCHED: u8 = 2;
+const ASKED: u8 = 4;
+
+/// Why to look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// The kernel says that the file was touched.
+    Touched,
+    /// Somebody wants the place to be taken, if it can be.
+    Asked,
+}
+
+/// The place of one control plane; clones are the same one.
+#[derive(Clone, Debug)]
+pub struct Place(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    wanted: AtomicU8,
+    entrance: Entrance,
+    held: Mutex<Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    spec: ControlSpec,
+    /// None once the place has been left.
+    file: Option<SocketFile>,
+    notice: Option<Notice>,
+    /// What the log says last, unless all is well.
+    told: Option<String>,
+}
+
+impl Place {
+    pub(super) fn new(spec: &ControlSpec, file: SocketFile, entrance: Entrance) -> Self {
+        let held = Held {
+            spec: spec.clone(),
+            file: Some(file),
+            notice: None,
+            told: None,
+        };
+        let place = Self(Arc::new(Shared {
+            wanted: AtomicU8::new(0),
+            entrance,
+            held: Mutex::new(held),
+        }));
+        if place.0.look(Why::Touched) {
+            place.look_after(Why::Touched);
+        }
+        place
+    }
+
+    /// Where it is, and for whom.
+    pub fn spec(&self) -> ControlSpec {
+        self.0.held().spec.clone()
+    }
+
+    /// Lets those connect who may by `spec`, which names the same path. A file that
+    /// is not there gets it when it is again.
+    ///
+    /// # Errors
+    /// If the file cannot be changed so.
+    pub fn set_access(&self, spec: &ControlSpec) -> Result<(), Error> {
+        let mut held = self.0.held();
+        if held.file.as_ref().is_some_and(SocketFile::is_there) {
+            super::socket::set_access(spec)?;
+        }
+        held.spec = spec.clone();
+        Ok(())
+    }
+
+    /// Looks whether the file is still there, and makes it again if not. Returns at
+    /// once; a thread does it, which ends when it has.
+    pub fn look_after(&self, why: Why) {
+        let bit = match why {
+            Why::Touched => TOUCHED,
+            Why::Asked => ASKED,
+        };
+        if self.0.wanted.fetch_or(bit | LOOKING, Ordering::AcqRel) & LOOKING != 0 {
+            return;
+        }
+        let shared = Arc::clone(&self.0);
+        let thread = thread::Builder::new().name("socket".to_owned());
+        let started = thread.stack_size(STACK).spawn(move || shared.work());
+        if let Err(error) = started {
+            self.0.wanted.store(0, Ordering::Release);
+            log::warn!("cannot start a thread to look after the control socket: {error}");
+        }
+    }
+
+    /// Removes the file, if it is still ours; it is not made again.
+    pub(super) fn leave(&self) {
+        let mut held = self.0.held();
+        held.notice = None;
+        held.file = None;
+    }
+}
+
+impl Shared {
+    fn held(&self) -> MutexGuard<'_, Held> {
+        // No invariant spans a call that could panic.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks until nothing has been wanted meanwhile.
+    fn work(&self) {
+        loop {
+            let wanted = self.wanted.swap(LOOKING, Ordering::AcqRel) & !LOOKING;
+            let is_to_look_again = match wanted {
+                0 if self.is_finished() => return,
+                0 => false,
+                TOUCHED => self.look(Why::Touched),
+                _ => self.look(Why::Asked),
+            };
+            if is_to_look_again {
+                self.wanted.fetch_or(TOUCHED, Ordering::AcqRel);
+            }
+        }
+    }
+
+    fn is_finished(&self) -> bool {
+        let (done, order) = (0, Ordering::AcqRel);
+        let exchanged = self
+            .wanted
+            .compare_exchange(LOOKING, done, order, Ordering::Acquire);
+        exchanged.is_ok()
+    }
+
+    /// Whether to look again, because it was touched meanwhile.
+    fn look(&self, why: Why) -> bool {
+        let mut held = self.held();
+        let path = held.spec.socket.clone();
+        match held.look(why, &self.entrance) {
+            Ok(Found::Missing) => {
+                held.told = None;
+                log::warn!("the control socket {path:?} was gone; it is there again");
+                return !held.is_there();
+            }
+            Ok(Found::There) => {
+                if held.told.take().is_some() {
+                    log::info!("the control socket {path:?} is there again");
+                }
+            }
+            Err(error) => {
+                let text = format!(
+                    "the control socket {path:?} is gone, no client reaches this supervisor: {error}"
+                );
+                if held.told.as_ref() != Some(&text) {
+                    log::error!("{text}");
+                }
+                held.told = Some(text);
+            }
+        }
+        false
+    }
+}
+
+/// What has been found at the place, which is ours now.
+enum Found {
+    There,
+    Missing,
+}
+
+impl Held {
+    /// Makes the file again if it is gone.
+    fn look(&mut self, why: Why, entrance: &Entrance) -> Result<Found, Error> {
+        // First, so that nothing is missed that happens from now on.
+        self.take_notice();
+        if self.is_there() {
+            return Ok(Found::There);
+        }
+        let (file, listener) = self.make(why)?;
+        // What is left of the old one is recognised while its listener lives.
+        self.file = Some(file);
+        self.take_notice();
+        let replaced = entrance.replace(Listener::Unix(listener));
+        replaced.map_err(|error| Error::Io(self.spec.socket.clone(), error))?;
+        Ok(Found::Missing)
+    }
+
+    /// Whether the file is where it is wanted.
+    fn is_there(&self) -> bool {
+        self.file.as_ref().is_none_or(SocketFile::is_there)
+    }
+
+    fn take_notice(&mut self) {
+        let path = &self.spec.socket;
+        self.notice = match Notice::of(path) {
+            Ok(notice) => Some(notice),
+            Err(error) => {
+                log::debug!("not told what becomes of the control socket {path:?}: {error}");
+                None
+            }
+        };
+    }
+
+    fn make(&self, why: Why) -> Result<(SocketFile, UnixListener), Error> {
+        let mut tries = TRIES;
+        loop {
+            let made = match why {
+                Why::Asked => SocketFile::listen(&self.spec),
+                Why::Touched => SocketFile::listen_where_nothing_is(&self.spec),
+            };
+            match made {
+                Err(Error::Io(_, error)) if error.kind() == ErrorKind::NotFound && tries > 1 => {
+                    tries -= 1;
+                }
+                made => return made,
+            }
+        }
+    }
+}
