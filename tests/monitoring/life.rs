@@ -132,7 +132,7 @@ fn runs_exits_and_checks_of_jobs_are_counted_and_survive_a_reload() {
     let scrape = Scrape::of(address);
     assert_lived(&scrape);
     supervisor.signal(libc::SIGUSR2);
-    supervisor.stdout.wait_for("started with pid");
+    supervisor.stdout.wait_for(" late started with pid ");
     let scrape = Scrape::of(address);
     assert_eq!(scrape.value("containerpilot_job_up{name=\"late\"}"), 1.0);
 }
@@ -143,7 +143,9 @@ fn the_control_plane_reloads_signals_and_turns_are_counted() {
     let supervisor = jobs(r#"{ name: "app", exec: ["sleep", "1000"] }"#)
         .setting(DEBUG)
         .setting(&telemetry(address, ""))
-        .ready();
+        .start();
+    supervisor.stdout.wait_for("control plane listens");
+    supervisor.stdout.wait_for(" app started with pid ");
     let ask = |method: &str, path: &str, body: &str| supervisor.http(method, path, body).status;
     assert_eq!(ask("GET", "/v3/ping", ""), 200);
     assert_eq!(ask("POST", "/v3/ping", ""), 405);
@@ -169,11 +171,10 @@ fn the_control_plane_reloads_signals_and_turns_are_counted() {
     scrape.expect(
         "containerpilot_control_http_requests",
         &[
-            // One by the test, one to find out that the supervisor is there.
             (r#"{code="200",path="/v3/env"}"#, 1.0),
             (r#"{code="200",path="/v3/maintenance/disable"}"#, 1.0),
             (r#"{code="200",path="/v3/maintenance/enable"}"#, 2.0),
-            (r#"{code="200",path="/v3/ping"}"#, 2.0),
+            (r#"{code="200",path="/v3/ping"}"#, 1.0),
             (r#"{code="200",path="/v3/reload"}"#, 2.0),
             (r#"{code="400",path="/v3/metric"}"#, 1.0),
             (r#"{code="404",path="other"}"#, 1.0),

@@ -108,7 +108,7 @@ impl Start {
         self
     }
 
-    /// Starts, and waits until the control plane answers.
+    /// Starts, and waits until the control plane answers and the first jobs run.
     #[track_caller]
     pub(crate) fn ready(self) -> Supervisor {
         let mut supervisor = self.start();
@@ -213,6 +213,14 @@ impl Supervisor {
             }
         }
         assert_eq!(self.http("GET", "/v3/ping", "").status, 200);
+        // Workers start the first jobs meanwhile; each look follows a request.
+        while self
+            .http("GET", "/v3/status", "")
+            .body
+            .contains(r#""state":"starting""#)
+        {
+            assert!(Instant::now() < deadline, "a job is not started");
+        }
     }
 
     /// The directory of this test, `$DIR` in its scripts.
