@@ -93,6 +93,7 @@ pub mod sorted;
 pub mod subcommand;
 pub mod supervise;
 pub mod supervisor;
+pub mod tail;
 pub mod telemetry;
 pub mod tls;
 pub mod unix_socket;

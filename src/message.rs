@@ -17,6 +17,7 @@ use crate::control::api::{Reply, Request};
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::handoff::Giver;
+use crate::tail::Tail;
 use crate::telemetry::question::{Answer, AnswerTo, Question};
 
 /// One run of a job, or one health check of it.
@@ -220,6 +221,8 @@ pub struct Spawn {
     pub pids: Vec<(Arc<str>, Pid)>,
     /// The field of its log entries: `job` or `check`, and the name.
     pub label: Label,
+    /// Where the last lines of its output are kept, if somebody may want them.
+    pub tail: Option<Tail>,
 }
 
 /// A built-in check to carry out.

@@ -29,6 +29,7 @@ const LAYERS: &[&[&str]] = &[
         "name_lookup",
         "ring",
         "search_path",
+        "tail",
         "tls",
         "unix_socket",
         "version",

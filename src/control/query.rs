@@ -16,7 +16,7 @@ const BAD_REQUEST: u16 = 400;
 pub(super) fn reload(query: &str) -> Result<Request, Reply> {
     let mut how = Reload::default();
     for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {
-        let (name, value) = parameter.split_once('=').unwrap_or((parameter, "true"));
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let switch = match name {
             "verbose" => &mut how.verbose,
             "dry-run" => &mut how.dry_run,
@@ -27,7 +27,7 @@ pub(super) fn reload(query: &str) -> Result<Request, Reply> {
             }
         };
         *switch = match value {
-            "true" | "1" => true,
+            "" | "true" | "1" => true,
             "false" | "0" => false,
             _ => {
                 return Err(refuse(format!(
@@ -102,6 +102,7 @@ mod tests {
             ("dry-run", false, true),
             ("dry-run&verbose", true, true),
             ("verbose=true&&dry-run=1", true, true),
+            ("verbose=", true, false),
             ("verbose=false&dry-run=0", false, false),
         ] {
             let how = Reload { verbose, dry_run };

@@ -252,6 +252,7 @@ fn respond(reply: Reply, clock: impl FnOnce() -> Clock) -> Response {
             let status = if reasons.is_empty() { 200 } else { 503 };
             json(status, status::health_to_json(&reasons))
         }
+        Reply::Plan(text) if text.is_empty() => Response::with_body(200, streams::TEXT, Vec::new()),
         Reply::Plan(text) => Response::text(200, text.trim_end()),
         Reply::Refused { status, message } => Response::text(status, &message),
     }

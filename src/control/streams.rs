@@ -216,7 +216,8 @@ fn logs(log: &Buffer, lines: Lines) -> Response {
 /// How much of what is there is handed over at once.
 const PIECE: usize = 8 << 10;
 
-const TEXT: &str = "text/plain; charset=utf-8";
+/// The media type of lines for people.
+pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 
 /// The lines that are there now.
 fn backlog(reader: &mut Reader, lines: &Lines) -> Vec<u8> {

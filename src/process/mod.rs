@@ -81,7 +81,7 @@ fn work(start: Start) {
             // First of all: the report may be the last thing before the end of
             // the supervisor, which waits for the output that it knows of.
             if let Some(place) = place {
-                place.fill(spawn.label, pid);
+                place.fill(spawn.label, pid, spawn.tail);
             }
             report.did_start(pid);
         }

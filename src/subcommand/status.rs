@@ -219,6 +219,9 @@ fn about_job(job: &Value, terminal: &Terminal, lines: &mut Vec<String>) {
     );
     add("job", &text(job, "name"), Colour::Plain, "");
     add("state", &state, colour_of(&state), &since);
+    if let Some(waits_for) = object(job, "waitsFor") {
+        add("waits for", &events(waits_for), Colour::Plain, "");
+    }
     if let Some(next) = object(job, "nextStart") {
         let inside = format!("in {}", ago(next, "inSeconds"));
         add("next start", &inside, Colour::Plain, "");
@@ -251,6 +254,24 @@ fn about_job(job: &Value, terminal: &Terminal, lines: &mut Vec<String>) {
         add("essential", "yes", Colour::Plain, "");
     }
     lines.push(String::new());
+}
+
+/// Events in words, as the log has them.
+fn events(waits_for: &Value) -> String {
+    let events = list(waits_for, "events").iter().map(|event| {
+        let (code, source) = (text(event, "code"), text(event, "source"));
+        match (code.as_str(), source.as_str()) {
+            (_, "global") => code,
+            ("signal", _) => source,
+            _ => format!("{code} of {source}"),
+        }
+    });
+    let events: Vec<String> = events.collect();
+    let all = flag(waits_for, "all") || events.len() < 2;
+    match all {
+        true => events.join(", "),
+        false => format!("any of {}", events.join(", ")),
+    }
 }
 
 fn about_check(check: &Value, add: &mut impl FnMut(&str, &str, Colour, &str)) {

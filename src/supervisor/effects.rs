@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::event::{Code, Event};
 use crate::message::{Action, ExecId, Label, Pid, Probe, Spawn};
 use crate::sorted::SortedMap;
+use crate::tail::Tail;
 use crate::telemetry::metrics::Metrics;
 
 /// How far the supervisor is on its way out.
@@ -130,7 +131,13 @@ impl Effects {
     }
 
     /// Asks for a process on behalf of `job`.
-    pub(super) fn spawn(&mut self, job: JobId, command: &Arc<ExecSpec>, label: Label) -> ExecId {
+    pub(super) fn spawn(
+        &mut self,
+        job: JobId,
+        command: &Arc<ExecSpec>,
+        label: Label,
+        tail: Option<Tail>,
+    ) -> ExecId {
         self.last_exec += 1;
         let exec = ExecId(self.last_exec);
         self.live.insert(exec, job);
@@ -140,6 +147,7 @@ impl Effects {
             environment: Arc::clone(&self.environment),
             pids: self.running.values().cloned().collect(),
             label,
+            tail,
         })));
         exec
     }

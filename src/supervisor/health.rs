@@ -18,6 +18,7 @@ use crate::config::{CheckSpec, HealthSpec};
 use crate::control::status::{CheckStatus, HealthStatus};
 use crate::event::{Code, Event};
 use crate::message::{ExecId, ExitStatus, Label, Pid, StartError};
+use crate::tail::Tail;
 
 /// How long after its time a built-in check may still say what it waited for.
 const LAST_WORD: Duration = Duration::from_millis(100);
@@ -50,6 +51,8 @@ struct Check {
     discarded: bool,
     /// When it has had its time, and the last word, too.
     due: Option<Instant>,
+    /// What its process prints.
+    tail: Option<Tail>,
 }
 
 impl Check {
@@ -255,7 +258,7 @@ impl Health {
         match &self.check {
             Some(check) if check.hangs(fx.now) => {
                 let reason = "the check before still hangs in a name lookup".to_owned();
-                self.judge(Err(reason), fx.now, fx)
+                self.judge(Err(reason), fx.now, None, fx)
             }
             Some(_) => None,
             None => self.start(fx),
@@ -264,10 +267,13 @@ impl Health {
 
     fn start(&mut self, fx: &mut Effects) -> Option<bool> {
         let timeout = self.spec.timeout;
+        let mut tail = None;
         let (exec, after) = match &self.spec.check {
-            None => return self.judge(Ok(String::new()), fx.now, fx),
+            None => return self.judge(Ok(String::new()), fx.now, None, fx),
             Some(CheckSpec::Exec(command)) => {
-                (fx.spawn(self.job, command, self.label.clone()), timeout)
+                tail = Some(Tail::default());
+                let (job, label) = (self.job, self.label.clone());
+                (fx.spawn(job, command, label, tail.clone()), timeout)
             }
             Some(CheckSpec::Probe(spec)) => {
                 let after = timeout.saturating_add(LAST_WORD);
@@ -281,6 +287,7 @@ impl Health {
             began: fx.now,
             discarded: false,
             due: fx.now.checked_add(after),
+            tail,
         });
         fx.set_timer(Timer::Check(self.job), after);
         None
@@ -289,7 +296,7 @@ impl Health {
     /// The check in flight has taken too long.
     pub(super) fn on_timeout(&mut self, fx: &mut Effects) -> Option<bool> {
         let check = self.check.as_ref()?;
-        let (began, is_probe) = (check.began, check.is_probe);
+        let (began, is_probe, tail) = (check.began, check.is_probe, check.tail.clone());
         let timeout = self.spec.timeout;
         let reason = match is_probe {
             true => format!("no result within {timeout:?}"),
@@ -300,7 +307,7 @@ impl Health {
             fx.metrics.built_in.check_ended(&self.name, fx.since(began));
         }
         self.discard(fx);
-        self.judge(Err(reason), began, fx)
+        self.judge(Err(reason), began, tail, fx)
     }
 
     /// The check in flight runs.
@@ -350,7 +357,7 @@ impl Health {
         if check.discarded {
             return None;
         }
-        self.judge(result, check.began, fx)
+        self.judge(result, check.began, check.tail, fx)
     }
 
     /// Takes the result of a check that began then. Every one that counts is an
@@ -359,12 +366,14 @@ impl Health {
         &mut self,
         result: Result<String, String>,
         began: Instant,
+        tail: Option<Tail>,
         fx: &mut Effects,
     ) -> Option<bool> {
         self.last = Some(CheckStatus {
             at: fx.now,
             took: fx.since(began),
             result: result.clone(),
+            output: tail.filter(|_| result.is_err()),
         });
         let passed = result.is_ok();
         let code = if passed {

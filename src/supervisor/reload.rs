@@ -83,13 +83,13 @@ impl Supervisor {
             return;
         }
         self.fx.actions.push(Action::TakeOver);
-        let reply = match how.verbose {
-            true => Reply::Plan(plan.text()),
-            false => Reply::Done,
+        let told = match how.verbose {
+            true => plan.text(),
+            false => String::new(),
         };
         self.take_over(config, plan);
         // Who is answered may rely on what has been taken over.
-        self.reply(reply_to, reply);
+        self.reply(reply_to, Reply::Plan(told));
     }
 
     fn refuse(&mut self, message: String, how: Reload, reply_to: ReplyTo) {

@@ -5,11 +5,11 @@ use std::io;
 use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::facts::poll;
 use super::lines::Lines;
-use super::{PATIENCE, SEARCH_PATH, deadline};
+use super::{PATIENCE, SEARCH_PATH};
 
 /// How a program ended and what it wrote.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +70,12 @@ pub(crate) fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
 /// Runs a command to its end.
 #[track_caller]
 pub(crate) fn run(command: &mut Command) -> Outcome {
+    run_within(PATIENCE, command)
+}
+
+/// Runs a command that has more to do to its end.
+#[track_caller]
+pub(crate) fn run_within(patience: Duration, command: &mut Command) -> Outcome {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -77,9 +83,9 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
         .unwrap_or_else(|error| panic!("cannot start {command:?}: {error}"));
     let stdout = Lines::collect(child.stdout.take().unwrap());
     let stderr = Lines::collect(child.stderr.take().unwrap());
-    let Some(status) = wait(&mut child, deadline()) else {
+    let Some(status) = wait(&mut child, Instant::now() + patience) else {
         child.kill().unwrap();
-        panic!("{command:?} has not ended after {PATIENCE:?}");
+        panic!("{command:?} has not ended after {patience:?}");
     };
     Outcome {
         code: exit_code(status),

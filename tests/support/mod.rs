@@ -21,6 +21,7 @@
     reason = "a test that cannot set up its world must fail loudly"
 )]
 
+pub(crate) mod bridge;
 pub(crate) mod certificates;
 pub(crate) mod command;
 pub(crate) mod consul;

@@ -13,6 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
+use crate::event::Event;
+use crate::tail::Tail;
 use json::{Object, quoted};
 
 /// Everything: the supervisor, its jobs in the order of the configuration (those
@@ -77,6 +79,8 @@ pub struct JobStatus {
     pub restarts_left: Option<u64>,
     /// Whether the supervisor ends with it.
     pub essential: bool,
+    /// What it waits for to start.
+    pub waits_for: Option<WaitsFor>,
     /// How the last run ended.
     pub last_exit: Option<LastExit>,
     /// Its health, if it has checks.
@@ -85,6 +89,15 @@ pub struct JobStatus {
     pub next_start: Option<Instant>,
     /// Where it is advertised.
     pub address: Option<(IpAddr, u16)>,
+}
+
+/// The events that a job waits for to start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WaitsFor {
+    /// Whether all of them must come, and not any.
+    pub all: bool,
+    /// Those that have not come yet.
+    pub events: Vec<Event>,
 }
 
 /// Where a job is in its life.
@@ -191,6 +204,8 @@ pub struct CheckStatus {
     /// What was seen when it passed, which is nothing of a command, or why it
     /// did not.
     pub result: Result<String, String>,
+    /// What the command of one that failed has printed.
+    pub output: Option<Tail>,
 }
 
 /// A watched service.
@@ -307,11 +322,25 @@ impl JobStatus {
             .number("runs", Some(self.runs))
             .number("restartsLeft", self.restarts_left)
             .bool("essential", self.essential)
+            .object("waitsFor", self.waits_for.as_ref().map(WaitsFor::to_json))
             .object("lastExit", last_exit)
             .object("health", health)
             .object("nextStart", next_start)
             .optional_text("address", address.as_deref())
             .number("port", self.address.map(|(_, port)| port))
+    }
+}
+
+impl WaitsFor {
+    fn to_json(&self) -> Object {
+        let events = self.events.iter().map(|event| {
+            Object::default()
+                .text("code", event.code.stream_name())
+                .text("source", &event.source)
+        });
+        Object::default()
+            .bool("all", self.all)
+            .list("events", events)
     }
 }
 
@@ -321,10 +350,12 @@ impl HealthStatus {
             let object = Object::default().bool("passed", check.result.is_ok());
             let (Ok(reason) | Err(reason)) = &check.result;
             let reason = Some(reason.as_str()).filter(|reason| !reason.is_empty());
+            let output = check.output.as_ref().and_then(Tail::lines);
             times
                 .past(object, AT, check.at)
                 .seconds("tookSeconds", check.took)
                 .optional_text("reason", reason)
+                .optional_text("output", output.as_deref())
         });
         Object::default()
             .text("status", self.status)

@@ -1,6 +1,7 @@
 //! What the answers look like.
 
 use super::*;
+use crate::event::Code;
 
 /// 2001-09-09T01:46:40Z on both clocks.
 fn beginning() -> (Instant, Clock) {
@@ -21,6 +22,7 @@ fn job(since: Instant) -> JobStatus {
         runs: 0,
         restarts_left: Some(0),
         essential: false,
+        waits_for: None,
         last_exit: None,
         health: None,
         next_start: None,
@@ -39,7 +41,7 @@ fn a_job_that_nothing_is_known_of_yet_has_all_its_keys() {
     let expected = one_line(&[
         r#"{"jobs":[{"name":"app","state":"waiting","#,
         r#""since":"2001-09-09T01:46:40.000Z","sinceSeconds":1.500,"#,
-        r#""pid":null,"runs":0,"restartsLeft":0,"essential":false,"#,
+        r#""pid":null,"runs":0,"restartsLeft":0,"essential":false,"waitsFor":null,"#,
         r#""lastExit":null,"health":null,"nextStart":null,"address":null,"port":null}]}"#,
     ]);
     let now = start + Duration::from_millis(1500);
@@ -50,6 +52,8 @@ fn a_job_that_nothing_is_known_of_yet_has_all_its_keys() {
 fn a_job_tells_all_that_is_known_of_it() {
     let (start, clock) = beginning();
     let at = start + seconds(50);
+    let output = Tail::default();
+    output.push(b"a\nb\n");
     let job = JobStatus {
         name: "a \"b\"\n".into(),
         state: State::BackingOff,
@@ -57,6 +61,13 @@ fn a_job_tells_all_that_is_known_of_it() {
         runs: 3,
         restarts_left: None,
         essential: true,
+        waits_for: Some(WaitsFor {
+            all: true,
+            events: vec![
+                Event::new(Code::Healthy, "db"),
+                Event::new(Code::Signal, "SIGHUP"),
+            ],
+        }),
         last_exit: Some(LastExit {
             at,
             code: 137,
@@ -69,6 +80,7 @@ fn a_job_tells_all_that_is_known_of_it() {
                 at,
                 took: Duration::from_millis(12),
                 result: Err("check exited with code 1".to_owned()),
+                output: Some(output),
             }),
         }),
         next_start: Some(start + seconds(61)),
@@ -79,11 +91,13 @@ fn a_job_tells_all_that_is_known_of_it() {
         r#"{"jobs":[{"name":"a \"b\"\n","state":"backoff","#,
         r#""since":"2001-09-09T01:46:40.000Z","sinceSeconds":60.000,"#,
         r#""pid":17,"runs":3,"restartsLeft":null,"essential":true,"#,
+        r#""waitsFor":{"all":true,"events":[{"code":"healthy","source":"db"},"#,
+        r#"{"code":"signal","source":"SIGHUP"}]},"#,
         r#""lastExit":{"code":137,"cause":"timeout","message":"took too long, was killed by signal 9","#,
         r#""at":"2001-09-09T01:47:30.000Z","secondsAgo":10.000},"#,
         r#""health":{"status":"unhealthy","lastCheck":{"passed":false,"#,
         r#""at":"2001-09-09T01:47:30.000Z","secondsAgo":10.000,"tookSeconds":0.012,"#,
-        r#""reason":"check exited with code 1"}},"#,
+        r#""reason":"check exited with code 1","output":"a\nb"}},"#,
         r#""nextStart":{"at":"2001-09-09T01:47:41.000Z","inSeconds":1.000},"#,
         r#""address":"192.0.2.1","port":80}]}"#,
     ]);

@@ -11,6 +11,7 @@ use log::Level;
 
 use crate::logging::{Block, Fields, Frame, Moment, Source, find_newline};
 use crate::message::{Label, Pid};
+use crate::tail::Tail;
 
 /// The longest line that is one entry; longer ones are split.
 pub(super) const LINE: usize = 64 << 10;
@@ -40,6 +41,7 @@ pub(super) struct Stream {
     pub(super) label: Label,
     pub(super) pid: Pid,
     pub(super) log: Source,
+    pub(super) tail: Option<Tail>,
     /// Contains no newline and is no longer than [`HEADROOM`].
     pub(super) unfinished: Vec<u8>,
 }
@@ -96,12 +98,15 @@ impl Lines {
     /// what is left. When the level shows no output, all is thrown away.
     pub(super) fn received(&mut self, stream: &mut Stream, count: usize) {
         self.is_busy |= count > LITTLE;
+        let received = HEADROOM..HEADROOM + count;
+        let new = self.input.get(received).unwrap_or_default();
+        if let Some(tail) = &stream.tail {
+            tail.push(new);
+        }
         if !stream.log.is_shown() {
             stream.unfinished = Vec::new();
             return;
         }
-        let received = HEADROOM..HEADROOM + count;
-        let new = self.input.get(received).unwrap_or_default();
         let known = stream.unfinished.len();
         let has_line = find_newline(new).is_some();
         if !has_line && known + new.len() <= LINE {

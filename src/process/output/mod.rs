@@ -26,6 +26,7 @@ use log::Level;
 
 use crate::logging::{Log, Source};
 use crate::message::{Label, Message, Pid};
+use crate::tail::Tail;
 use epoll::Epoll;
 use lines::{Lines, Stream};
 
@@ -118,12 +119,13 @@ pub struct Place {
 
 impl Place {
     /// From now on every line is logged as an entry at INFO with `label` and
-    /// `pid`.
-    pub fn fill(self, label: Label, pid: Pid) {
+    /// `pid`, and the last ones are kept in `tail`.
+    pub fn fill(self, label: Label, pid: Pid, tail: Option<Tail>) {
         let stream = Stream {
             label,
             pid,
             log: self.log,
+            tail,
             unfinished: Vec::new(),
         };
         let pipe = self.pipe;

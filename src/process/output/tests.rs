@@ -44,7 +44,7 @@ impl World {
     fn child(&self, name: &str, pid: Pid) -> PipeWriter {
         let (reader, writer) = io::pipe().unwrap();
         let place = self.pump.reserve(reader, self.log.source()).unwrap();
-        place.fill(Label::Job(name.into()), pid);
+        place.fill(Label::Job(name.into()), pid, None);
         writer
     }
 

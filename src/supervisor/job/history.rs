@@ -94,6 +94,7 @@ impl Job {
                 Restarts::Limited(limit) => Some(limit.saturating_sub(self.restarts_used)),
             },
             essential: self.spec.essential,
+            waits_for: self.waits_for(),
             last_exit: self.history.last_exit.clone(),
             health: self.current_health().map(Health::full_status),
             next_start: self.next_start(fx),

@@ -190,7 +190,7 @@ impl Job {
             return;
         };
         fx.metrics.built_in.run_asked(&self.spec.name, again);
-        let exec = fx.spawn(self.id, &command, self.label.clone());
+        let exec = fx.spawn(self.id, &command, self.label.clone(), None);
         self.history.runs += 1;
         let run = Run {
             exec,

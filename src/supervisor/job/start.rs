@@ -5,6 +5,7 @@ use log::Level;
 
 use super::{Job, State};
 use crate::config::Start;
+use crate::control::status::WaitsFor;
 use crate::event::{Code, Event};
 use crate::sorted::SortedSet;
 use crate::supervisor::effects::{Effects, Phase};
@@ -57,6 +58,16 @@ impl Job {
     pub(in crate::supervisor) fn awaited(&self) -> impl Iterator<Item = &Event> {
         let events = self.spec.when.start.events();
         events.filter(|event| !self.met.contains(event))
+    }
+
+    /// What a job that rests waits for to start.
+    pub(in crate::supervisor) fn waits_for(&self) -> Option<WaitsFor> {
+        let rests = matches!(self.state, State::Waiting | State::Idle);
+        let waits_for = WaitsFor {
+            all: matches!(self.spec.when.start, Start::All(_)),
+            events: self.awaited().cloned().collect(),
+        };
+        (rests && !waits_for.events.is_empty()).then_some(waits_for)
     }
 
     /// No event came that starts the job.

@@ -93,7 +93,7 @@ fn reloads_are_serialized() {
     sim.send(Message::ConfigLoaded(Ok(Box::new(config(vec![job(
         "app",
     )])))));
-    assert_eq!(second.try_recv().ok(), Some(Reply::Done));
+    assert_eq!(second.try_recv().ok(), Some(Reply::Plan(String::new())));
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn sigterm_during_a_reload_is_obeyed() {
     sim.send(Message::ConfigLoaded(Ok(Box::new(config(vec![job(
         "new",
     )])))));
-    assert_eq!(first.try_recv().ok(), Some(Reply::Done));
+    assert_eq!(first.try_recv().ok(), Some(Reply::Plan(String::new())));
     let second = sim.ask(Request::Reload(Reload::default()));
     sim.signal(Signal::Terminate);
     assert_eq!(

@@ -32,7 +32,7 @@ impl Sim {
         self.namesakes |= has_namesakes(&config.jobs);
         let answer = self.ask(Request::Reload(Reload::default()));
         self.send(Message::ConfigLoaded(Ok(Box::new(config))));
-        assert_eq!(answer.try_recv().ok(), Some(Reply::Done));
+        assert_eq!(answer.try_recv().ok(), Some(Reply::Plan(String::new())));
     }
 
     /// An operator asks for something that is done to a job.
