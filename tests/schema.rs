@@ -12,15 +12,14 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use containerpilot::config::{self, Host};
 use containerpilot::environment::Environment;
 use serde_json::{Value, json};
 use support::command::command;
-use support::{Temporary, binary, run, skip};
+use support::{binary, run, validation};
 
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -38,35 +37,7 @@ fn schema() -> Value {
 /// What a validator finds wrong with each instance; nothing if there is no
 /// validator here.
 fn validate(instances: &[(String, Value)]) -> Option<BTreeMap<String, Option<String>>> {
-    // With the environment as it is: it says where the cache is.
-    let python = run(&mut Command::new(
-        repository().join("scripts/install-jsonschema"),
-    ));
-    let [python] = &python.stdout[..] else {
-        skip(&format!("there is no JSON Schema validator: {python}"));
-        return None;
-    };
-    let directory = Temporary::new();
-    let schema = directory.write("schema.json", &schema().to_string());
-    let lines = instances
-        .iter()
-        .map(|instance| format!("{}\n", json!(instance)));
-    let lines = directory.write("instances", &lines.collect::<String>());
-    let answer = run(command(python)
-        .arg(repository().join("tests/support/validate.py"))
-        .arg(schema)
-        .stdin(File::open(lines).unwrap()));
-    let answers = answer.success();
-    assert_eq!(answers.len(), instances.len());
-    let answers = answers
-        .iter()
-        .map(|line| serde_json::from_str(line).unwrap());
-    Some(
-        answers
-            .collect::<Vec<(String, Option<String>)>>()
-            .into_iter()
-            .collect(),
-    )
+    validation::validate(&schema(), instances)
 }
 
 /// Files of the corpus that are JSON5 when they are rendered, by name and

@@ -172,7 +172,11 @@ fn the_last_lines_are_kept_and_told_apart_by_their_job() {
         ["two", "three"]
     );
     assert_eq!(logs(&supervisor, "?lines=0").body, "");
-    assert_eq!(logs(&supervisor, "?job=nobody").body, "");
+    for query in ["?job=aa", "?job=aa&follow"] {
+        let unknown = logs(&supervisor, query);
+        assert_eq!(unknown.status, 404);
+        assert_eq!(unknown.body, "no such job: \"aa\"; did you mean \"a\"?\n");
+    }
     assert_eq!(logs(&supervisor, "?job=a&line=2").status, 400);
     let mut reader = follow(supervisor.socket(), "/v3/logs?job=a&lines=1&follow");
     assert!(reader.line().unwrap().ends_with(" three"));

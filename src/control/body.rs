@@ -86,7 +86,8 @@ pub(super) fn signal(asked: &Asked<'_>) -> Result<Request, Reply> {
     };
     let signal = match Scalar::of(raw) {
         Scalar::Text(text) => by_name_or_number(&text),
-        Scalar::Literal(text) => by_name_or_number(text),
+        // To JSON, 9.0 is 9.
+        Scalar::Literal(text) => by_name_or_number(text.strip_suffix(".0").unwrap_or(text)),
         Scalar::Null | Scalar::Compound => Err(String::new()),
     };
     match signal {
@@ -300,6 +301,7 @@ mod tests {
             (br#"{"signal": "sigterm"}"#, libc::SIGTERM),
             (br#"{"signal": "RTMIN+1"}"#, libc::SIGRTMIN() + 1),
             (br#"{"signal": 9}"#, libc::SIGKILL),
+            (br#"{"signal": 9.0}"#, libc::SIGKILL),
             (br#"{"signal": "10"}"#, libc::SIGUSR1),
         ] {
             let job = "app".to_owned();

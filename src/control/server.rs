@@ -31,6 +31,9 @@ const VERSION: &str = "v3";
 /// The path in metrics of everything that is no endpoint.
 pub const OTHER: &str = "other";
 
+/// How long to wait for an answer that can be done without.
+const SHORT_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Why the control plane could not be started.
 #[derive(Debug)]
 pub enum StartError {
@@ -195,8 +198,17 @@ impl Endpoints {
         if !matches!(request.method, Method::Get | Method::Head) {
             return wrong_method(endpoint.path, "GET, HEAD");
         }
-        let answer = self.sources.answer(endpoint, &request.query);
+        let unknown = |job: &str| self.unknown(job);
+        let answer = self.sources.answer(endpoint, &request.query, unknown);
         answer.unwrap_or_else(|refusal| respond(refusal, || self.clock()))
+    }
+
+    /// What a name is refused with that no job has. If that cannot be told, nobody
+    /// is refused: the log is wanted most when the supervisor does not answer.
+    fn unknown(&self, job: &str) -> Option<Reply> {
+        let reply = self.ask(Request::Job(job.to_owned()), SHORT_PATIENCE);
+        let is_unknown = matches!(reply, Reply::Refused { status: 404, .. });
+        is_unknown.then_some(reply)
     }
 
     /// Asks the supervisor and waits for its reply.

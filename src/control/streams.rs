@@ -78,12 +78,25 @@ pub struct Sources {
     pub log: Buffer,
 }
 
+impl Endpoint {
+    /// What a query is refused with, if it is.
+    pub fn refusal_of(&self, query: &str) -> Option<Reply> {
+        (self.parse)(query).err()
+    }
+}
+
 impl Sources {
-    /// The answer to a request for a stream.
-    pub(super) fn answer(&self, endpoint: &Endpoint, query: &str) -> Result<Response, Reply> {
+    /// The answer to a request for a stream; `unknown` refuses a name that no job
+    /// has.
+    pub(super) fn answer(
+        &self,
+        endpoint: &Endpoint,
+        query: &str,
+        unknown: impl FnOnce(&str) -> Option<Reply>,
+    ) -> Result<Response, Reply> {
         match (endpoint.parse)(query)? {
             Query::Events(since) => Ok(events(&self.journal, since)),
-            Query::Logs(lines) if self.log.is_on() => Ok(logs(&self.log, lines)),
+            Query::Logs(lines) if self.log.is_on() => logs(&self.log, lines, unknown),
             Query::Logs(_) => Err(Reply::Refused {
                 status: 409,
                 message: "no lines of the log are kept: logging.buffer is 0".to_owned(),
@@ -180,12 +193,21 @@ fn events(journal: &Journal, since: Option<u64>) -> Response {
 }
 
 /// Lines as the log has them. A reader that falls behind goes on with what there
-/// is, after a line that says so.
-fn logs(log: &Buffer, lines: Lines) -> Response {
+/// is, after a line that says so. A job may be gone whose lines are still there.
+fn logs(
+    log: &Buffer,
+    lines: Lines,
+    unknown: impl FnOnce(&str) -> Option<Reply>,
+) -> Result<Response, Reply> {
     let mut reader = log.reader();
     let there = backlog(&mut reader, &lines);
+    if there.is_empty()
+        && let Some(refusal) = lines.job.as_deref().and_then(unknown)
+    {
+        return Err(refusal);
+    }
     if !lines.follow {
-        return Response::with_body(200, TEXT, there);
+        return Ok(Response::with_body(200, TEXT, there));
     }
     let log = log.clone();
     let source = move |out: &mut StreamWriter<'_>| {
@@ -207,10 +229,10 @@ fn logs(log: &Buffer, lines: Lines) -> Response {
             Ok(true)
         })
     };
-    Response {
+    Ok(Response {
         body: Body::Stream(Box::new(source)),
         ..Response::with_body(200, TEXT, Vec::new())
-    }
+    })
 }
 
 /// How much of what is there is handed over at once.

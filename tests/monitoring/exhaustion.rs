@@ -1,39 +1,11 @@
 //! The real binary without file descriptors: it waits, and is back by itself.
 
-use std::fs;
-use std::io;
 use std::net::TcpStream;
 use std::time::Instant;
 
 use crate::scrape::{Client, Scrape, connect, somewhere, telemetry};
+use crate::support::processes::{limit_descriptors, lowest_free_descriptor};
 use crate::support::{jobs, processes};
-
-/// Sets the soft limit of a process's descriptors; the one before.
-fn limit_descriptors(pid: i32, limit: u64) -> u64 {
-    let mut limits = libc::rlimit64 {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    let resource = libc::RLIMIT_NOFILE;
-    // SAFETY: the pointers are null, or to a live rlimit64 that is written.
-    let got = unsafe { libc::prlimit64(pid, resource, std::ptr::null(), &raw mut limits) };
-    assert_eq!(got, 0, "{}", io::Error::last_os_error());
-    let before = std::mem::replace(&mut limits.rlim_cur, limit);
-    // SAFETY: the pointers are null, or to a live rlimit64 that is read.
-    let set = unsafe { libc::prlimit64(pid, resource, &raw const limits, std::ptr::null_mut()) };
-    assert_eq!(set, 0, "{}", io::Error::last_os_error());
-    before
-}
-
-/// The lowest descriptor that a process has not opened.
-fn lowest_free(pid: i32) -> u64 {
-    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
-    let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
-    let open: Vec<u64> = entries
-        .map(|entry| name(entry).to_str().unwrap().parse().unwrap())
-        .collect();
-    (0..).find(|number| !open.contains(number)).unwrap()
-}
 
 #[test]
 fn without_descriptors_scrapes_wait_and_go_on_by_themselves() {
@@ -45,7 +17,7 @@ fn without_descriptors_scrapes_wait_and_go_on_by_themselves() {
     known.ask("/status");
     known.answer();
     let pid = supervisor.pid();
-    let before = limit_descriptors(pid, lowest_free(pid));
+    let before = limit_descriptors(pid, lowest_free_descriptor(pid));
 
     // A connection from before is served, but /proc cannot be read.
     known.ask("/metrics");

@@ -1,6 +1,6 @@
 //! A control plane whose supervisor is a thread of the test.
 
-#![allow(unreachable_pub, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, clippy::panic)]
 
 use std::fs;
 use std::io::{Read, Write};

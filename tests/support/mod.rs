@@ -38,6 +38,7 @@ pub(crate) mod prometheus;
 pub(crate) mod streams;
 pub(crate) mod supervisor;
 pub(crate) mod temporary;
+pub(crate) mod validation;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;

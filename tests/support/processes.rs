@@ -1,6 +1,7 @@
 //! What `/proc` says about the processes of a test.
 
 use std::fs;
+use std::io;
 
 use super::facts::poll;
 use super::{command, deadline};
@@ -121,4 +122,31 @@ pub(crate) fn status_field(pid: i32, field: &str) -> u64 {
 /// How many descriptors a process has open.
 pub(crate) fn open_files(pid: i32) -> usize {
     fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
+
+/// Sets the soft limit of a process's descriptors; the one before.
+pub(crate) fn limit_descriptors(pid: i32, limit: u64) -> u64 {
+    let mut limits = libc::rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let resource = libc::RLIMIT_NOFILE;
+    // SAFETY: the pointers are null, or to a live rlimit64 that is written.
+    let got = unsafe { libc::prlimit64(pid, resource, std::ptr::null(), &raw mut limits) };
+    assert_eq!(got, 0, "{}", io::Error::last_os_error());
+    let before = std::mem::replace(&mut limits.rlim_cur, limit);
+    // SAFETY: the pointers are null, or to a live rlimit64 that is read.
+    let set = unsafe { libc::prlimit64(pid, resource, &raw const limits, std::ptr::null_mut()) };
+    assert_eq!(set, 0, "{}", io::Error::last_os_error());
+    before
+}
+
+/// The lowest descriptor that a process has not opened.
+pub(crate) fn lowest_free_descriptor(pid: i32) -> u64 {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+    let name = |entry: io::Result<fs::DirEntry>| entry.unwrap().file_name();
+    let open: Vec<u64> = entries
+        .map(|entry| name(entry).to_str().unwrap().parse().unwrap())
+        .collect();
+    (0..).find(|number| !open.contains(number)).unwrap()
 }
