@@ -9,6 +9,7 @@
 
 mod support;
 
+use support::cgroup::Cgroup;
 use support::command::command;
 use support::{NOBODY, is_root, jobs, run};
 
@@ -61,6 +62,28 @@ fn without_processes_a_run_fails_is_told_and_the_next_one_works() {
     supervisor.signal(libc::SIGHUP);
     supervisor.facts.expect(&["hup"]);
     assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
+fn without_a_place_in_its_cgroup_a_run_fails_is_told_and_the_next_one_works() {
+    let Some(group) = Cgroup::of_pids() else {
+        return;
+    };
+    let mut supervisor = jobs(WORLD).ready();
+    group.take(supervisor.pid());
+    // It has more threads than that, and keeps them.
+    group.limit("1");
+    for _ in 0..3 {
+        supervisor.signal(libc::SIGHUP);
+        let line = supervisor.stdout.wait_for("hup could not be started");
+        assert!(line.contains("os error 11"), "{line}");
+        assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    }
+    group.limit("max");
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    group.limit("1");
     assert_eq!(supervisor.terminate(), 0);
 }
 

@@ -9,6 +9,8 @@
 mod support;
 
 use std::fs;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Instant;
 
 use support::command::command;
@@ -17,6 +19,29 @@ use support::{Supervisor, jobs, processes, run};
 /// A job for each SIGHUP, which fences.
 const HUP: &str =
     r#"{ name: "hup", when: { source: "SIGHUP" }, exec: ["sh", "-c", "echo hup >>$FACTS"] },"#;
+
+/// The end of a pseudo terminal that an emulator holds, and the path of the other.
+fn terminal() -> (fs::File, String) {
+    let keyboard = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .custom_flags(libc::O_NOCTTY)
+        .open("/dev/ptmx")
+        .unwrap();
+    let (mut number, unlocked): (libc::c_uint, libc::c_int) = (0, 0);
+    // SAFETY: both are integers that live as long as the calls.
+    unsafe {
+        assert_eq!(
+            libc::ioctl(keyboard.as_raw_fd(), libc::TIOCSPTLCK, &raw const unlocked),
+            0
+        );
+        assert_eq!(
+            libc::ioctl(keyboard.as_raw_fd(), libc::TIOCGPTN, &raw mut number),
+            0
+        );
+    }
+    (keyboard, format!("/dev/pts/{number}"))
+}
 
 /// It still runs jobs, answers, and ends in order.
 #[track_caller]
@@ -78,6 +103,39 @@ fn a_log_that_takes_nothing_stops_nothing() {
 }
 
 #[test]
+fn a_log_file_that_cannot_be_written_to_stops_nothing() {
+    // Of a file system without a disk behind it the kernel says the same: EIO.
+    // Nothing is at the address at which this one is written to.
+    let mut supervisor = jobs(HUP)
+        .setting("logging: { output: '/proc/self/mem' }")
+        .ready();
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    let log = supervisor.directory().join("log");
+    supervisor.change_config("/proc/self/mem", log.to_str().unwrap());
+    assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
+    assert_eq!(supervisor.terminate(), 0);
+    // What has been lost is told in the new place.
+    let text = fs::read_to_string(log).unwrap();
+    assert!(
+        text.contains("lost ") && text.contains("os error 5"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_terminal_that_goes_away_stops_nothing() {
+    let (keyboard, screen) = terminal();
+    let script = format!("exec \"$@\" >{screen}");
+    let mut supervisor = jobs(HUP).through(&["sh", "-c", &script, "sh"]).ready();
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    // Whatever is written to it from now on is EIO.
+    drop(keyboard);
+    assert_well(supervisor);
+}
+
+#[test]
 fn a_supervisor_that_is_stopped_goes_on_where_it_was() {
     let mut supervisor = jobs(&(HUP.to_owned()
         + r#"{ name: "quick", exec: ["sh", "-c", "read go <$GATE; echo gone >>$FACTS"] },
@@ -91,6 +149,24 @@ fn a_supervisor_that_is_stopped_goes_on_where_it_was() {
     supervisor.signal(libc::SIGHUP);
     supervisor.signal(libc::SIGCONT);
     supervisor.facts.expect_set(&["then", "hup"]);
+    assert_well(supervisor);
+}
+
+#[test]
+fn a_child_that_is_stopped_and_goes_on_has_not_ended() {
+    let mut supervisor = jobs(&(HUP.to_owned()
+        + r#"{ name: "sleeps", exec: ["sh", "-c", "echo pid $$ >>$FACTS; read go <$GATE"] },
+             { name: "then", when: { source: "sleeps", once: "exitSuccess" }, exec: ["sh", "-c", "echo then >>$FACTS"] },"#))
+    .ready();
+    let pid = supervisor.facts.pid("pid");
+    for _ in 0..1000 {
+        processes::signal(pid, libc::SIGSTOP);
+        processes::signal(pid, libc::SIGCONT);
+    }
+    supervisor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    supervisor.gate.release();
+    supervisor.facts.expect(&["then"]);
     assert_well(supervisor);
 }
 
@@ -121,26 +197,32 @@ fn a_child_that_is_stopped_is_ended_by_its_timeout_and_by_shutdown() {
 fn a_configuration_directory_that_is_gone_is_missed_only_by_a_reload() {
     let supervisor = jobs(HUP).ready();
     let moved = supervisor.config().with_extension("moved");
-    fs::rename(supervisor.config(), moved).unwrap();
+    fs::rename(supervisor.config(), &moved).unwrap();
     let refused = supervisor.http("POST", "/v3/reload", "");
     assert_eq!(refused.status, 422);
     assert!(
         refused.body.contains("there is no such file"),
         "{refused:?}"
     );
+    fs::rename(moved, supervisor.config()).unwrap();
+    assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
     assert_well(supervisor);
 }
 
 #[test]
 fn a_storm_of_signals_is_weathered() {
     const SIGNALS: u32 = 100_000;
-    let supervisor = jobs(HUP)
-        .setting("logging: { output: '@DIR@/log' }")
-        .ready();
+    let mut supervisor = jobs(
+        r#"{ name: "each", when: { source: "SIGHUP" }, exec: "true" },
+           { name: "app", exec: ["sleep", "1000"] }"#,
+    )
+    .setting("logging: { output: '@DIR@/log' }")
+    .ready();
     let pid = supervisor.pid();
     let before = processes::status_field(pid, "VmRSS");
     let begin = Instant::now();
-    for signal in [libc::SIGCHLD, libc::SIGUSR1, libc::SIGUSR2] {
+    // SIGHUP starts a run each time, SIGUSR1 opens the log again.
+    for signal in [libc::SIGCHLD, libc::SIGUSR1, libc::SIGUSR2, libc::SIGHUP] {
         for _ in 0..SIGNALS {
             processes::signal(pid, signal);
         }
@@ -148,9 +230,9 @@ fn a_storm_of_signals_is_weathered() {
     assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
     let took = begin.elapsed();
     let after = processes::status_field(pid, "VmRSS");
-    println!("3 x {SIGNALS} signals in {took:?}; {before} KiB before, {after} after");
+    println!("4 x {SIGNALS} signals in {took:?}; {before} KiB before, {after} after");
     assert!(after < before + 4096, "{before} KiB, then {after}");
-    assert_well(supervisor);
+    assert_eq!(supervisor.terminate(), 0);
 }
 
 #[test]

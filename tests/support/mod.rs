@@ -23,6 +23,7 @@
 
 pub(crate) mod bridge;
 pub(crate) mod certificates;
+pub(crate) mod cgroup;
 pub(crate) mod command;
 pub(crate) mod consul;
 pub(crate) mod facts;
