@@ -81,6 +81,7 @@ pub mod init;
 pub mod journal;
 pub mod logging;
 mod main_loop;
+mod memory;
 pub mod message;
 pub mod name_lookup;
 pub mod preparation;

@@ -201,7 +201,7 @@ impl MainLoop {
 
     fn turn(&mut self, message: Message) {
         #[cfg(debug_assertions)]
-        panic_on_demand(&message);
+        fail_on_demand(&message);
         match message {
             Message::ChildrenExited => self.reap(),
             Message::SocketTouched => self.keep_socket(Why::Touched),
@@ -418,11 +418,18 @@ fn tell(group: Pid, signal: i32) {
     }
 }
 
-/// A bug, for the test of what becomes of the jobs then. It is in no release.
+/// A bug, or a want of so many bytes of memory, for the tests of what becomes of
+/// the jobs then. It is in no release.
 #[cfg(debug_assertions)]
-fn panic_on_demand(message: &Message) {
-    let demanded = || std::env::var_os("CONTAINERPILOT_PANIC_AT_SIGNAL").is_some();
-    if matches!(message, Message::Signal(_)) && demanded() {
+fn fail_on_demand(message: &Message) {
+    if !matches!(message, Message::Signal(_)) {
+        return;
+    }
+    if std::env::var_os("CONTAINERPILOT_PANIC_AT_SIGNAL").is_some() {
         panic::resume_unwind(Box::new("on demand"));
+    }
+    if let Ok(bytes) = std::env::var("CONTAINERPILOT_ALLOCATE_AT_SIGNAL") {
+        let memory: Vec<u8> = Vec::with_capacity(bytes.parse().unwrap_or_default());
+        drop(std::hint::black_box(memory));
     }
 }

@@ -15,7 +15,9 @@ use crate::init;
 use crate::journal::Journal;
 use crate::logging::{self, InitError};
 use crate::main_loop::MainLoop;
+use crate::memory;
 use crate::preparation::{self, Common, Current, load, open};
+use crate::process::last_resort::{self, INTERNAL_ERROR};
 use crate::process::{children, descriptors};
 use crate::signals;
 use crate::supervisor::Identity;
@@ -23,10 +25,6 @@ use crate::telemetry::metrics::{ConsulRequests, Requests};
 
 /// How long the last answers and log lines may take to leave.
 const FAREWELL: Duration = Duration::from_millis(500);
-
-/// What the supervisor exits with after a bug in itself: `EX_SOFTWARE` of
-/// sysexits.h.
-const INTERNAL_ERROR: u8 = 70;
 
 /// Why the supervisor could not be started; nothing was started then.
 #[derive(Debug)]
@@ -57,6 +55,8 @@ impl std::error::Error for Error {}
 /// # Errors
 /// If it cannot be started.
 pub fn supervise(path: &Path) -> Result<u8, Error> {
+    memory::be_patient();
+    last_resort::install();
     descriptors::close_on_exec();
     let (sender, inbox) = unbounded();
     // First of all: PID 1 does not even get the signals that nobody handles.

@@ -29,17 +29,12 @@ fn terminal() -> (fs::File, String) {
         .open("/dev/ptmx")
         .unwrap();
     let (mut number, unlocked): (libc::c_uint, libc::c_int) = (0, 0);
-    // SAFETY: both are integers that live as long as the calls.
-    unsafe {
-        assert_eq!(
-            libc::ioctl(keyboard.as_raw_fd(), libc::TIOCSPTLCK, &raw const unlocked),
-            0
-        );
-        assert_eq!(
-            libc::ioctl(keyboard.as_raw_fd(), libc::TIOCGPTN, &raw mut number),
-            0
-        );
-    }
+    let fd = keyboard.as_raw_fd();
+    // SAFETY: the integer lives as long as the call.
+    let unlock = unsafe { libc::ioctl(fd, libc::TIOCSPTLCK, &raw const unlocked) };
+    // SAFETY: the integer lives as long as the call.
+    let number_of = unsafe { libc::ioctl(fd, libc::TIOCGPTN, &raw mut number) };
+    assert_eq!((unlock, number_of), (0, 0));
     (keyboard, format!("/dev/pts/{number}"))
 }
 

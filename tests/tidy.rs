@@ -26,6 +26,7 @@ const LAYERS: &[&[&str]] = &[
         "environment",
         "event",
         "handoff",
+        "memory",
         "name_lookup",
         "ring",
         "search_path",

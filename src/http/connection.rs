@@ -16,7 +16,15 @@ use super::pool::{HURRY, Pool, Visit};
 use super::response::{Body, Fate, Framing as AnswerFraming, Response, Source, StreamWriter};
 use super::stream::Stream;
 use super::{Limits, Request};
+use crate::memory;
 use crate::waker::Waker;
+
+/// Bodies up to this length are taken as they come.
+const SMALL: usize = 64 << 10;
+
+/// How many times the length of a larger one must be there before it is taken: it
+/// is read into a buffer that grows, decoded, and copied to where it is kept.
+const NEED: usize = 8;
 
 /// What is read at once.
 const PIECE: usize = 4 << 10;
@@ -168,6 +176,12 @@ impl<'a> Connection<'a> {
             }
             Framing::Length(length) => Some(length as usize),
             Framing::Chunked => None,
+        };
+        let has_memory = |length| length <= SMALL || memory::is_there(length * NEED);
+        let limit = match length {
+            Some(length) if !has_memory(length) => return Err(Fault::NO_MEMORY.into()),
+            None if !has_memory(limit) => SMALL,
+            _ => limit,
         };
         let deadline = Instant::now() + self.in_haste(self.limits.body_timeout);
         if head.expects_continue && self.unread.is_empty() {

@@ -20,6 +20,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(super) const BODY_TOO_LARGE: Self = Self::new(413, "the body is too large");
+    pub(super) const NO_MEMORY: Self = Self::new(503, "there is no memory for the body now");
     pub(super) const HEAD_TOO_LARGE: Self = Self::new(431, "the head of the request is too large");
     pub(super) const CUT_OFF: Self = Self::bad("the request ended before it was complete");
     pub(super) const TOO_SLOW: Self = Self::new(408, "the request did not arrive in time");

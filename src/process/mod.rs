@@ -9,6 +9,7 @@ pub mod children;
 mod command;
 pub mod descriptors;
 mod dumpable;
+pub mod last_resort;
 mod launch;
 pub mod output;
 mod program;
@@ -94,6 +95,9 @@ fn work(start: Start) {
 fn execute(spawn: &Spawn, pump: &Pump, source: Source) -> Result<(Pid, Option<Place>), StartError> {
     let name = spawn.command.name();
     let refused = |cause| StartError::new(&format!("cannot execute {name:?}"), &cause);
+    if last_resort::is_ending() {
+        return Err(refused(io::Error::other("the supervisor is about to end")));
+    }
     let unread = |cause| StartError::new(&format!("cannot read the output of {name:?}"), &cause);
     let stdin = nothing().map_err(refused)?;
     if spawn.command.raw {

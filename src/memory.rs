@@ -1,0 +1,168 @@
+//! What happens when there is no more memory: a supervisor waits a while for it,
+//! because others may give it back, and says so; it does not simply die.
+//!
+//! The allocator is the system's. What it refuses is asked for again, with pauses
+//! that grow, up to [`PATIENCE`] in all: the one place that sleeps, since nobody
+//! tells when memory is free. If there is still none, `std` aborts, and what
+//! follows is [`crate::process::last_resort`]'s. A client, which nobody depends on,
+//! fails at once.
+//!
+//! What is asked for by its size from outside is not waited for: see
+//! [`is_there`].
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::io::{self, Write};
+use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// For how long what is refused is asked for again.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The first and the longest pause, in milliseconds.
+const FIRST_PAUSE: u64 = 1;
+const LONGEST_PAUSE: u64 = 250;
+
+static IS_PATIENT: AtomicBool = AtomicBool::new(false);
+
+/// Whether a thread waits and has said so.
+static IS_TOLD: AtomicBool = AtomicBool::new(false);
+
+/// From now on what is refused is waited for: this is a supervisor.
+pub(crate) fn be_patient() {
+    IS_PATIENT.store(true, Ordering::Relaxed);
+}
+
+/// Whether so many bytes can be had now, without waiting for them. They are not
+/// kept: what is allocated next will most likely find them.
+pub(crate) fn is_there(bytes: usize) -> bool {
+    let Ok(layout) = Layout::from_size_align(bytes.max(1), 1) else {
+        return false;
+    };
+    // SAFETY: the layout has a size.
+    let memory = unsafe { System.alloc(layout) };
+    if memory.is_null() {
+        return false;
+    }
+    // SAFETY: it was allocated just now, with this layout.
+    unsafe { System.dealloc(std::hint::black_box(memory), layout) };
+    true
+}
+
+/// The system's allocator, with patience.
+struct Patient;
+
+#[global_allocator]
+static ALLOCATOR: Patient = Patient;
+
+// SAFETY: every call is passed on to the system's allocator as it is, once or
+// several times until it succeeds.
+unsafe impl GlobalAlloc for Patient {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are those that are asked for.
+        let ask = || unsafe { System.alloc(layout) };
+        or_later(ask(), ask)
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promises are those that are asked for.
+        let ask = || unsafe { System.alloc_zeroed(layout) };
+        or_later(ask(), ask)
+    }
+
+    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promises are those that are asked for; what is
+        // refused leaves the old memory as it is.
+        let ask = || unsafe { System.realloc(memory, layout, size) };
+        or_later(ask(), ask)
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are those that are asked for.
+        unsafe { System.dealloc(memory, layout) };
+    }
+}
+
+#[inline]
+fn or_later(memory: *mut u8, ask: impl Fn() -> *mut u8) -> *mut u8 {
+    match memory.is_null() {
+        true => later(&ask),
+        false => memory,
+    }
+}
+
+/// Asks until there is memory, or patience is at its end.
+#[cold]
+fn later(ask: &dyn Fn() -> *mut u8) -> *mut u8 {
+    let mut memory = ptr::null_mut();
+    if !IS_PATIENT.load(Ordering::Relaxed) {
+        return memory;
+    }
+    let tells = !IS_TOLD.swap(true, Ordering::Relaxed);
+    if tells {
+        say("containerpilot: out of memory; waiting for some\n");
+    }
+    let (mut pause, mut waited) = (FIRST_PAUSE, 0);
+    while memory.is_null() && u128::from(waited) < PATIENCE.as_millis() {
+        sleep(pause);
+        waited += pause;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        memory = ask();
+    }
+    if tells {
+        IS_TOLD.store(false, Ordering::Relaxed);
+        if !memory.is_null() {
+            say("containerpilot: there is memory again\n");
+        }
+    }
+    memory
+}
+
+/// Past the log, which needs memory.
+fn say(text: &str) {
+    // If nobody reads it, nobody can be told.
+    let _unread = io::stderr().write_all(text.as_bytes());
+}
+
+fn sleep(milliseconds: u64) {
+    // SAFETY: no descriptors, and so no pointer that is followed.
+    unsafe { libc::poll(ptr::null_mut(), 0, milliseconds as libc::c_int) };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    /// More than any machine has.
+    const TOO_MUCH: usize = 1 << 46;
+
+    #[test]
+    fn what_can_be_had_is_there_and_what_cannot_is_not() {
+        assert!(is_there(0) && is_there(1 << 20));
+        assert!(!is_there(TOO_MUCH) && !is_there(usize::MAX));
+    }
+
+    #[test]
+    fn an_allocation_may_be_refused_without_an_end() {
+        // Nobody is patient in a test.
+        assert!(Vec::<u8>::new().try_reserve(TOO_MUCH).is_err());
+    }
+
+    #[test]
+    fn what_is_refused_is_asked_for_again_only_by_the_patient() {
+        let tries = Cell::new(0);
+        let mut byte = 0;
+        let memory = &raw mut byte;
+        let ask = || {
+            tries.set(tries.get() + 1);
+            if tries.get() < 3 {
+                ptr::null_mut()
+            } else {
+                memory
+            }
+        };
+        assert!(or_later(ask(), ask).is_null());
+        assert_eq!(tries.get(), 1);
+    }
+}
