@@ -335,3 +335,20 @@ fn every_layer_has_a_module() {
         .collect();
     assert_none(&missing);
 }
+
+#[test]
+fn the_clock_on_the_wall_is_only_shown() {
+    // Timers follow the monotonic clock, so that nothing happens when it is set.
+    let shown = ["src/clock.rs", "src/journal.rs", "src/logging/time.rs"];
+    let mut offences = Vec::new();
+    for source in files("src", &[".rs"]) {
+        let path = source.path.strip_prefix(repository()).unwrap();
+        let asks = |line: &str| line.contains("SystemTime::now") || line.contains("CLOCK_REALTIME");
+        for (number, line) in source.code().filter(|(_, line)| asks(line)) {
+            if !shown.iter().any(|shown| path.ends_with(shown)) {
+                offences.push(offence(&source, number, line.trim()));
+            }
+        }
+    }
+    assert_none(&offences);
+}
