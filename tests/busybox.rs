@@ -37,7 +37,7 @@ impl Image {
         let busybox = programs::static_busybox()?;
         let image = Self::from_scratch(configuration)?;
         let bin = image.root.join("bin");
-        fs::copy(&busybox, bin.join("busybox")).unwrap();
+        programs::install(&busybox, &bin.join("busybox"));
         for applet in run(command(busybox).arg("--list")).success() {
             if applet != "busybox" {
                 symlink("busybox", bin.join(applet)).unwrap();
@@ -56,7 +56,7 @@ impl Image {
         for directory in ["bin", "etc", "run"] {
             fs::create_dir(root.join(directory)).unwrap();
         }
-        fs::copy(binary, root.join("bin/containerpilot")).unwrap();
+        programs::install(&binary, &root.join("bin/containerpilot"));
         root.write("etc/containerpilot.json5", configuration);
         Some(Self { root })
     }

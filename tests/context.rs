@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use support::{NOBODY, Start, Supervisor, is_root, jobs, namespace, processes, skip};
+use support::{NOBODY, Start, Supervisor, is_root, jobs, namespace, processes, programs, skip};
 
 /// Whether jobs can be started as others. If not, says so, and fails in continuous
 /// integration.
@@ -290,8 +290,8 @@ fn what_can_not_be_executed_is_told_as_without_a_context() {
                 r#"{{ name: "a", essential: true, exec: {exec} {settings} }}"#
             ));
             for (name, text) in [("script", "#!/no/such/shell\n"), ("neither", "text\n")] {
-                let path = start.directory().write(name, text);
-                fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+                let draft = start.directory().write("draft", text);
+                programs::install(&draft, &start.directory().join(name));
             }
             let directory = start.directory().path().to_str().unwrap().to_owned();
             let mut supervisor = start.start();
@@ -321,9 +321,9 @@ fn a_program_is_looked_for_as_its_user_along_its_path_and_from_its_directory() {
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).unwrap();
     for (name, mode) in [("closed", 0o700), ("open", 0o755)] {
         fs::create_dir(directory.join(name)).unwrap();
-        let tool = directory.join(name).join("tool");
-        fs::write(&tool, format!("#!/bin/sh\necho from {name} $0\n")).unwrap();
-        fs::set_permissions(tool, fs::Permissions::from_mode(0o755)).unwrap();
+        let text = format!("#!/bin/sh\necho from {name} $0\n");
+        let draft = start.directory().write("draft", &text);
+        programs::install(&draft, &directory.join(name).join("tool"));
         let mode = fs::Permissions::from_mode(mode);
         fs::set_permissions(directory.join(name), mode).unwrap();
     }

@@ -10,13 +10,13 @@
 mod support;
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use support::command::command;
-use support::{Outcome, Supervisor, binary, is_root, jobs, run, skip};
+use support::{Outcome, Supervisor, binary, is_root, jobs, programs, run, skip};
 
 const JOB: &str = r#"{ name: "app", exec: ["sleep", "1000"] }"#;
 
@@ -31,8 +31,7 @@ fn ping_as(supervisor: &Supervisor, user: u32, group: u32) -> Outcome {
     // Others may not look into the directory where the binary was built.
     let program = supervisor.directory().join("client");
     if !program.exists() {
-        fs::copy(binary(), &program).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        programs::install(&binary(), &program);
     }
     run(command("setpriv")
         .arg(format!("--reuid={user}"))

@@ -9,10 +9,8 @@
 
 mod support;
 
-use std::fs;
-
 use support::jobs;
-use support::processes;
+use support::{processes, programs};
 
 #[test]
 fn jobs_run_in_the_order_of_their_events() {
@@ -220,8 +218,8 @@ fn what_cannot_be_started_is_told_and_counts_as_failed() {
             ("bad-interpreter", "#!/no/such/shell\n"),
             ("garbage", "\u{1}\u{2}x"),
         ] {
-            let path = directory.write(file, text);
-            fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+            let draft = directory.write("draft", text);
+            programs::install(&draft, &directory.join(file));
         }
         let program = program.replace("@DIR@", directory.path().to_str().unwrap());
         let mut supervisor = start.start();

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 
 use support::command::{Outcome, command};
-use support::{NOBODY, Temporary, binary, is_root, jobs, run};
+use support::{NOBODY, Temporary, binary, is_root, jobs, programs, run};
 
 const WORLD: &str = r#"
     { name: "app", exec: ["sleep", "1000"] },
@@ -279,7 +279,7 @@ fn as_stranger(directory: &Temporary) -> std::process::Command {
     // Nobody may not look into the directory where the binary was built.
     let copy: PathBuf = directory.join("containerpilot");
     if !copy.exists() {
-        fs::copy(binary(), &copy).unwrap();
+        programs::install(&binary(), &copy);
     }
     let mut stranger = command(NOBODY[0]);
     stranger.args(&NOBODY[1..]).arg(copy);

@@ -10,6 +10,7 @@ use std::hash::{Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::programs::install;
 use super::run;
 use super::temporary::Temporary;
 
@@ -59,6 +60,6 @@ fn compile(source: &Path, program: &Path) {
         std::process::id(),
         std::thread::current().id()
     ));
-    fs::copy(&unfinished, &here).unwrap();
+    install(&unfinished, &here);
     fs::rename(&here, program).unwrap();
 }

@@ -3,7 +3,17 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{binary, skip};
+use super::command::command;
+use super::{binary, run, skip};
+
+/// Copies a program that is going to be executed. By another process: one that a
+/// thread of this one starts meanwhile would hold the new file open for writing,
+/// and such a file cannot be executed (ETXTBSY, execve(2)).
+#[track_caller]
+pub(crate) fn install(program: &Path, to: &Path) {
+    let outcome = run(command("install").args(["-m", "755"]).arg(program).arg(to));
+    assert_eq!(outcome.code, 0, "{outcome}");
+}
 
 /// The release, or a word about where to get one.
 pub(crate) fn static_release() -> Option<PathBuf> {

@@ -13,7 +13,7 @@ use super::facts::{Facts, Gate, Lifeline};
 use super::http::{self, Response};
 use super::lines::Lines;
 use super::temporary::Temporary;
-use super::{NOBODY, binary, deadline, is_root, namespace, processes};
+use super::{NOBODY, binary, deadline, is_root, namespace, processes, programs};
 
 /// A supervisor that is about to start.
 #[derive(Debug)]
@@ -85,7 +85,7 @@ impl Start {
             fs::set_permissions(self.directory.path(), everybody).unwrap();
             // Nobody may not look into the directory where the binary was built.
             self.program = self.directory.join("containerpilot");
-            fs::copy(binary(), &self.program).unwrap();
+            programs::install(&binary(), &self.program);
             self = self.through(&NOBODY);
         }
         self
