@@ -58,6 +58,9 @@ impl Children {
     /// An execution could not be started.
     pub fn did_fail_to_start(&mut self, exec: ExecId) {
         self.starting.remove(&exec);
+        // The C library itself reaps a child that cannot execute its program: the
+        // pid is free again, and may be that of the next execution.
+        self.doubtful.retain(|pid, _| is_child(*pid));
     }
 
     /// A child that has ended, if there is one and it is clear whose it is. It
@@ -218,11 +221,37 @@ fn release(pid: Pid) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::process::{Child, Command, Stdio};
+
     use super::*;
 
     const ONE: ExecId = ExecId(1);
     const TWO: ExecId = ExecId(2);
     const THREE: ExecId = ExecId(3);
+
+    /// A child that is not reaped before its end.
+    struct Cat(Child);
+
+    impl Cat {
+        fn new() -> Self {
+            let mut command = Command::new("cat");
+            command.stdin(Stdio::piped()).stdout(Stdio::null());
+            Self(command.spawn().unwrap())
+        }
+
+        fn pid(&self) -> Pid {
+            Pid::try_from(self.0.id()).unwrap()
+        }
+    }
+
+    impl Drop for Cat {
+        fn drop(&mut self) {
+            // Closes its stdin before it waits.
+            let _ended = self.0.wait();
+        }
+    }
 
     #[test]
     fn without_a_start_in_flight_an_unknown_zombie_is_an_orphan() {
@@ -235,16 +264,34 @@ mod tests {
 
     #[test]
     fn an_unknown_zombie_is_in_doubt_until_all_starts_are_reported_that_it_may_be() {
+        let (old, new) = (Cat::new(), Cat::new());
         let mut children = Children::default();
         children.will_start(ONE);
         children.will_start(TWO);
-        assert!(children.is_doubtful(7));
+        assert!(children.is_doubtful(old.pid()));
         children.will_start(THREE);
         children.did_fail_to_start(TWO);
-        assert!(children.is_doubtful(7));
+        assert!(children.is_doubtful(old.pid()));
         children.did_fail_to_start(ONE);
-        assert!(!children.is_doubtful(7), "the third began after its end");
-        assert!(children.is_doubtful(8), "one that is seen now may be it");
+        let is_doubtful = children.is_doubtful(old.pid());
+        assert!(!is_doubtful, "the third began after its end");
+        let is_doubtful = children.is_doubtful(new.pid());
+        assert!(is_doubtful, "one that is seen now may be it");
+    }
+
+    #[test]
+    fn a_zombie_that_the_c_library_has_reaped_puts_nobody_else_with_its_pid_out_of_doubt() {
+        let gone = Pid::MAX;
+        let mut children = Children::default();
+        children.will_start(ONE);
+        // Hangs in execve(2), so that there is always a start in flight.
+        children.will_start(TWO);
+        assert!(children.is_doubtful(gone));
+        children.did_fail_to_start(ONE);
+        assert!(children.doubtful.is_empty());
+        children.did_fail_to_start(TWO);
+        children.will_start(THREE);
+        assert!(children.is_doubtful(gone));
     }
 
     #[test]
