@@ -5,6 +5,8 @@
 //! error, which the caller prints.
 
 mod following;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod rendered_file;
 mod status;
 mod terminal;

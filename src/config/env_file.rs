@@ -40,7 +40,7 @@ pub(crate) fn read(
 }
 
 /// Adds what the file at `path` sets.
-fn add(
+pub(super) fn add(
     bytes: &[u8],
     path: &FilePath,
     variables: &mut Variables,

@@ -5,7 +5,7 @@
 //! operator sees all faults of a file at once. Nothing here decides what is a
 //! fault.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use super::origins::Origins;
@@ -194,17 +194,27 @@ impl fmt::Display for Path<'_> {
             Self::Root => Ok(()),
             Self::Key(parent, key) => {
                 dot(f, parent)?;
-                f.write_str(key)
+                printable(key, f)
             }
             Self::Named(list, _, label, name) => {
                 if let Path::Key(parent, _) = list {
                     dot(f, parent)?;
                 }
-                write!(f, "{label}[{name}]")
+                write!(f, "{label}[")?;
+                printable(name, f)?;
+                f.write_str("]")
             }
             Self::Index(list, index) => write!(f, "{list}[{index}]"),
         }
     }
+}
+
+/// Writes a text of the file so that it begins no line and steers no terminal.
+fn printable(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    text.chars().try_for_each(|c| match c.is_control() {
+        true => write!(f, "{}", c.escape_default()),
+        false => f.write_char(c),
+    })
 }
 
 /// Collects what is found while a configuration is read.
@@ -313,6 +323,14 @@ mod tests {
                 .to_string(),
             "telemetry.metrics[up].type"
         );
+    }
+
+    #[test]
+    fn a_name_in_a_path_begins_no_line_and_steers_no_terminal() {
+        let jobs = Path::Root.key("jobs");
+        let job = Path::Named(&jobs, 0, "job", "é\n\u{1b}[31m\u{85}");
+        let shown = job.key("a\rb").to_string();
+        assert_eq!(shown, r"job[é\n\u{1b}[31m\u{85}].a\rb");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub mod duration;
 mod env_file;
 pub mod exec;
 pub mod findings;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 pub mod graph;
 pub mod health;
 pub mod host;

@@ -107,7 +107,7 @@ fn walk(text: &str, mut visit: impl FnMut(&Location, usize)) {
             (Token::Text | Token::Word, Some(Within::Object { before_key })) if *before_key => {
                 *before_key = false;
                 here.truncate(depth - 1);
-                here = here.key(word.trim_matches(['"', '\'']));
+                here = here.key(key(token, word));
                 visit(&here, place.start);
             }
             (_, Some(Within::List { index, before_item })) if *before_item => {
@@ -126,6 +126,14 @@ fn walk(text: &str, mut visit: impl FnMut(&Location, usize)) {
             }),
             Token::Mark(_) | Token::Text | Token::Word => {}
         }
+    }
+}
+
+/// What a token that is a key says, but for its escapes.
+fn key(token: Token, word: &str) -> &str {
+    match token {
+        Token::Text => word.get(1..word.len() - 1).unwrap_or_default(),
+        Token::Word | Token::Mark(_) => word,
     }
 }
 
@@ -184,6 +192,24 @@ mod tests {
         }
         assert_eq!(from(&["z"]), None);
         assert_eq!(from(&[]), None);
+    }
+
+    #[test]
+    fn comments_spaces_and_quotes_are_those_of_json5() {
+        for (text, steps, begin) in [
+            ("{a/*}*/:1,b//c\n:2}", &["b"] as &[&str], "b//c"),
+            ("{a:1//}\n,b:2}", &["b"], "b:2"),
+            ("{a:[1/*,*/,2]}", &["a", "1"], "2]"),
+            ("\u{feff}{\u{a0}a\u{2028}:\u{3000}1}", &["a"], "a\u{2028}"),
+            ("{'\"a\"': 1}", &["\"a\""], "'\"a\"'"),
+            ("{\"'\": {'': 1}}", &["'", ""], "'': 1"),
+        ] {
+            let steps = steps.iter();
+            let location = steps.fold(Location::default(), |place, step| place.key(step));
+            let found = find(text, &[&location]).first().unwrap().unwrap();
+            let found = text.get(found..).unwrap();
+            assert!(found.starts_with(begin), "{text}: {found}");
+        }
     }
 
     /// Every key and item of a value, in the order of the file, with its name if

@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use json5::char::is_json5_whitespace;
+
 /// A piece of a text that is neither space nor comment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Token {
@@ -13,13 +15,13 @@ pub(crate) enum Token {
     Mark(u8),
     /// A string with its quotes; it ends with its line at the latest.
     Text,
-    /// Anything else up to the next space or mark.
+    /// Anything else up to the next space, mark, string or comment.
     Word,
 }
 
 /// The tokens of a text with their places.
 pub(crate) struct Tokens<'t> {
-    bytes: &'t [u8],
+    text: &'t str,
     next: usize,
     /// What the text ended in, once there are no more tokens.
     pub(crate) end: Context,
@@ -40,20 +42,28 @@ impl<'t> Tokens<'t> {
     /// The tokens of `text`.
     pub(crate) fn of(text: &'t str) -> Self {
         Self {
-            bytes: text.as_bytes(),
+            text,
             next: 0,
             end: Context::Plain,
         }
     }
 
     fn rest(&self) -> &'t [u8] {
-        self.bytes.get(self.next..).unwrap_or_default()
+        self.text.as_bytes().get(self.next..).unwrap_or_default()
+    }
+
+    /// The length of the white space here, as JSON5 has it, which is more than
+    /// ASCII's.
+    fn space(&self) -> usize {
+        let rest = self.text.get(self.next..).unwrap_or_default();
+        let c = rest.chars().next().filter(|c| is_json5_whitespace(*c));
+        c.map_or(0, char::len_utf8)
     }
 
     fn skip_space_and_comments(&mut self) {
         loop {
             match self.rest() {
-                [byte, ..] if byte.is_ascii_whitespace() => self.next += 1,
+                _ if self.space() > 0 => self.next += self.space(),
                 [b'/', b'/', ..] => self.skip_until(is_line_end),
                 [b'/', b'*', ..] => {
                     let begin = self.next;
@@ -114,14 +124,21 @@ impl Iterator for Tokens<'_> {
             }
             _ => {
                 self.next += 1;
-                self.skip_until(|rest| {
-                    rest.first()
-                        .is_some_and(|byte| b"{}[]:,\"' \t\r\n".contains(byte))
-                });
+                while !is_word_end(self.rest()) && self.space() == 0 {
+                    self.next += 1;
+                }
                 Token::Word
             }
         };
-        Some((token, begin..self.next.min(self.bytes.len())))
+        Some((token, begin..self.next.min(self.text.len())))
+    }
+}
+
+/// Whether a word ends here if no white space ends it: also before a comment.
+fn is_word_end(rest: &[u8]) -> bool {
+    match rest {
+        [] | [b'/', b'/' | b'*', ..] => true,
+        [byte, ..] => b"{}[]:,\"'".contains(byte),
     }
 }
 
@@ -199,15 +216,16 @@ mod tests {
                     "{", "a", ":", "'b c'", ",", "\"d\"", ":", "[", "1", ",", "-2.5e3", "]", "}",
                 ],
             ),
-            ("a//b{\nc/*[*/d", &["a//b", "{", "c/*", "[", "*/d"]),
+            ("a//b{\nc/*[*/d", &["a", "c", "d"]),
             ("a // b{\nc /*[*/ d", &["a", "c", "d"]),
-            ("a // b\rc // d\u{2028}e", &["a", "c", "\u{2028}e"]),
+            ("a // b\rc // d\u{2028}e", &["a", "c", "e"]),
+            ("\u{feff}a\u{a0}b\u{b}c\u{3000}d/", &["a", "b", "c", "d/"]),
             (
                 "'a\\'b' 'c\\\\' 'd\\\ne' 'f\\\r\ng'",
                 &["'a\\'b'", "'c\\\\'", "'d\\\ne'", "'f\\\r\ng'"],
             ),
             ("'a\n'b'", &["'a\n", "'b'"]),
-            ("/***/a/*/*/", &["a/*/*/"]),
+            ("/***/a/*/*/b/", &["a", "b/"]),
             ("é: 'ü'", &["é", ":", "'ü'"]),
         ] {
             assert_eq!(tokens(text), expected, "{text:?}");

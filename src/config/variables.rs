@@ -134,7 +134,7 @@ mod tests {
         for (text, error) in [
             ("{'A=B': 1}", format!("env.A=B: {bad}")),
             ("{'A B': 1}", format!("env.A B: {bad}")),
-            ("{'A\\0': 1}", format!("env.A\0: {bad}")),
+            ("{'A\\0': 1}", format!("env.A\\u{{0}}: {bad}")),
             (
                 "{'': 1}",
                 "env.: is no name of a variable: it is empty".to_owned(),

@@ -12,9 +12,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use ureq::config::Config;
 use ureq::http::{HeaderMap, Response};
+#[cfg(not(fuzzing))]
 use ureq::unversioned::transport::TcpConnector;
 use ureq::{Agent, Body, Error, Timeout};
 
+#[cfg(fuzzing)]
+use super::fuzzing::Canned as TcpConnector;
 use super::reconcile::{Call, Outcome};
 use super::resolve::Names;
 use super::wire::{Instances, PASSING, Registered, Registration, escape, health_path};

@@ -11,6 +11,8 @@
 
 mod backoff;
 mod consul;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod link;
 mod reconcile;
 mod resolve;

@@ -7,6 +7,8 @@
 //! nothing from one check to the next: no connection, no address, no session.
 
 mod connection;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod http;
 mod response;
 

@@ -44,7 +44,7 @@ impl Terminal {
     }
 
     /// A terminal as tests have it.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn new(width: usize, has_colours: bool) -> Self {
         Self { width, has_colours }
     }

@@ -13,6 +13,8 @@
 //! waits for the pump.
 
 mod epoll;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod lines;
 
 use std::fmt;
