@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::unbounded;
 
-use crate::config::{self, InitSpec};
+use crate::config::{self, Config, InitSpec};
 use crate::environment::Environment;
 use crate::init;
 use crate::journal::Journal;
@@ -18,6 +18,7 @@ use crate::main_loop::MainLoop;
 use crate::memory;
 use crate::preparation::{self, Common, Current, load, open};
 use crate::process::last_resort::{self, INTERNAL_ERROR};
+use crate::process::leftovers::{self, Ended};
 use crate::process::{children, descriptors};
 use crate::signals;
 use crate::supervisor::Identity;
@@ -88,6 +89,9 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
         ..Current::default()
     };
     let prepared = open(config, &current, &common, &log).map_err(Error::Preparation)?;
+    if prepared.config.end_leftovers {
+        end_leftovers(&prepared.config);
+    }
 
     let requests = common.requests.clone();
     let consul_requests = common.consul_requests.clone();
@@ -126,6 +130,26 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
         Ok(()) => main_loop.exit_code(),
         Err(_) => INTERNAL_ERROR,
     })
+}
+
+/// Ends what an earlier supervisor has left, now that the socket is ours.
+fn end_leftovers(config: &Config) {
+    let socket = &config.control.socket;
+    match leftovers::end(socket, config.stop_timeout) {
+        Ok(Ended { gone, left }) => {
+            if !gone.is_empty() {
+                log::warn!("ended what an earlier supervisor had left: processes {gone:?}");
+            }
+            if !left.is_empty() {
+                log::error!("cannot end what an earlier supervisor has left: processes {left:?}");
+            }
+        }
+        Err(error) => {
+            log::error!(
+                "endLeftovers: cannot look for what an earlier supervisor has left: {error}"
+            );
+        }
+    }
 }
 
 /// The duties of PID 1 as the init of a machine, if the file has any. What is

@@ -231,37 +231,6 @@ fn a_storm_of_signals_is_weathered() {
 }
 
 #[test]
-fn what_a_killed_supervisor_leaves_its_successor_gets_along_with() {
-    let mut supervisor = jobs(
-        &(HUP.to_owned()
-            + r#"{ name: "app", exec: ["sh", "-c", "echo app $$ >>$FACTS; exec sleep 1000"] },"#),
-    )
-    .ready();
-    let app = supervisor.facts.pid("app");
-    supervisor.signal(libc::SIGKILL);
-    assert_eq!(supervisor.wait_exit(), 137);
-    assert!(processes::is_alive(app), "its children live on");
-    assert!(supervisor.socket().exists());
-    let mut successor = command(support::binary())
-        .arg("-config")
-        .arg(supervisor.config())
-        .env("FACTS", supervisor.directory().join("facts"))
-        .env("DIR", supervisor.directory().path())
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    assert_ne!(supervisor.facts.pid("app"), app);
-    let pid = i32::try_from(successor.id()).unwrap();
-    processes::signal(pid, libc::SIGHUP);
-    supervisor.facts.expect(&["hup"]);
-    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
-    processes::signal(pid, libc::SIGTERM);
-    let status = support::command::wait(&mut successor, support::deadline()).unwrap();
-    assert_eq!(support::command::exit_code(status), 0);
-    assert!(!supervisor.socket().exists());
-}
-
-#[test]
 fn without_proc_jobs_run_all_the_same() {
     if run(command("unshare").args(["--mount", "true"])).code != 0 {
         support::skip("no mount namespace can be made (root is needed)");

@@ -113,6 +113,8 @@ pub struct Config {
     pub stop_timeout: Duration,
     /// Where the control plane listens.
     pub control: ControlSpec,
+    /// Whether a start ends what an earlier supervisor has left behind.
+    pub end_leftovers: bool,
     /// The duties of the init of a machine, where the supervisor is one.
     pub init: Option<InitSpec>,
     /// The jobs, in the order of the file.
@@ -153,6 +155,8 @@ object! {
             "From the beginning of shutdown to SIGKILL for whatever is left.";
         control: RawControl = "control", Preset::Empty,
             "Where the control plane listens.";
+        end_leftovers: bool = "endLeftovers", Preset::Bool(false),
+            "Whether a start ends the processes of an earlier supervisor at the same `control.socket` that was killed.";
         init: RawInit = "init", Preset::Depends("none: no init of a machine"),
             "The duties of the init of a machine; of effect for PID 1 only.";
         jobs: Items<RawJob> = "jobs", Preset::Absent,
@@ -346,6 +350,7 @@ impl RawConfig {
                 .into_spec(&root.key("logging"), findings),
             stop_timeout: self.stop_timeout.unwrap_or_default().0,
             control: control.into_spec(&host.users, &root.key("control"), findings),
+            end_leftovers: self.end_leftovers.unwrap_or_default(),
             init: self
                 .init
                 .map(|raw| raw.into_spec(&root.key("init"), findings)),

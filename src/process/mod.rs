@@ -11,6 +11,7 @@ pub mod descriptors;
 mod dumpable;
 pub mod last_resort;
 mod launch;
+pub mod leftovers;
 pub mod output;
 mod program;
 mod steps;

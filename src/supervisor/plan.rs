@@ -180,6 +180,8 @@ pub(super) fn of_settings(before: &Config, now: &Config) -> Vec<Item> {
         logging,
         stop_timeout,
         control,
+        // Of effect at a start alone.
+        end_leftovers: _,
         init,
         jobs: _,
         watches,

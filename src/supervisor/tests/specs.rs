@@ -175,6 +175,7 @@ pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
         },
         stop_timeout: Duration::from_secs(5),
         control: ControlSpec::at("/run/test.socket"),
+        end_leftovers: false,
         init: None,
         jobs,
         watches: Vec::new(),

@@ -1,0 +1,152 @@
+//! A supervisor that was killed with SIGKILL: what its children see, what it leaves,
+//! and what the next one does about that.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot set up its world must fail loudly"
+)]
+
+mod support;
+
+use std::process::{Child, Stdio};
+
+use support::command::{command, exit_code, wait};
+use support::lines::Lines;
+use support::{Supervisor, binary, deadline, jobs, processes};
+
+/// One more supervisor of the same configuration.
+struct Successor {
+    child: Child,
+    stdout: Lines,
+}
+
+impl Successor {
+    fn start(of: &Supervisor) -> Self {
+        let mut child = command(binary())
+            .arg("-config")
+            .arg(of.config())
+            .envs(["FACTS", "GATE", "LIFELINE"].map(|name| {
+                let path = of.directory().join(&name.to_lowercase());
+                (name, path)
+            }))
+            .env("DIR", of.directory().path())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdout = Lines::collect(child.stdout.take().unwrap());
+        Self { child, stdout }
+    }
+
+    fn signal(&self, signal: i32) {
+        processes::signal(i32::try_from(self.child.id()).unwrap(), signal);
+    }
+
+    #[track_caller]
+    fn terminate(mut self) {
+        self.signal(libc::SIGTERM);
+        let status = wait(&mut self.child, deadline()).unwrap();
+        assert_eq!(exit_code(status), 0);
+    }
+}
+
+#[track_caller]
+fn kill(supervisor: &mut Supervisor) {
+    supervisor.signal(libc::SIGKILL);
+    assert_eq!(supervisor.wait_exit(), 137);
+}
+
+#[test]
+fn its_children_live_on_without_a_reader_of_what_they_print_and_without_a_control_plane() {
+    let mut supervisor = jobs(
+        r#"{ name: "app", exec: ["sh", "-c", "trap '' PIPE; echo app $$ >>$FACTS; read go <$GATE; echo out 2>/dev/null || echo nobody reads >>$FACTS; $PILOT -ping 2>/dev/null; echo ping $? >>$FACTS; read go <$GATE"] }"#,
+    )
+    .env("PILOT", binary().to_str().unwrap())
+    .ready();
+    let app = supervisor.facts.pid("app");
+    kill(&mut supervisor);
+    assert!(processes::is_alive(app));
+    supervisor.gate.release();
+    supervisor.facts.expect(&["nobody reads", "ping 1"]);
+    assert!(supervisor.socket().exists());
+    supervisor.gate.release();
+    processes::wait_for_death(app);
+}
+
+#[test]
+fn its_successor_replaces_the_socket_and_leaves_the_processes_alone() {
+    let mut supervisor = jobs(
+        r#"{ name: "hup", when: { source: "SIGHUP" }, exec: ["sh", "-c", "echo hup >>$FACTS"] },
+           { name: "app", exec: ["sh", "-c", "echo app $$ >>$FACTS; exec sleep 1000"] }"#,
+    )
+    .ready();
+    let app = supervisor.facts.pid("app");
+    kill(&mut supervisor);
+    let successor = Successor::start(&supervisor);
+    assert_ne!(supervisor.facts.pid("app"), app);
+    successor.signal(libc::SIGHUP);
+    supervisor.facts.expect(&["hup"]);
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    successor.terminate();
+    assert!(processes::is_alive(app));
+    assert!(!supervisor.socket().exists());
+}
+
+/// One that says goodbye, one that does not listen, and one that has left its group
+/// and its parent.
+const LEFTOVERS: &str = r#"
+    { name: "polite", exec: ["sh", "-c", "trap 'echo bye >>$FACTS; exit 0' TERM; echo polite $$ >>$FACTS; while :; do read x <$GATE; done"] },
+    { name: "deaf", exec: ["sh", "-c", "trap '' TERM; echo deaf $$ >>$FACTS; while :; do sleep 1000; done"] },
+    { name: "daemon", exec: ["sh", "-c", "setsid sh -c 'echo daemon $$ >>$FACTS; exec sleep 1000' & wait"] },
+"#;
+
+#[test]
+fn its_successor_ends_the_processes_if_asked_and_none_of_anybody_else() {
+    let mut supervisor = jobs(LEFTOVERS)
+        .setting("endLeftovers: true, stopTimeout: '500ms'")
+        .ready();
+    let mut pids: Vec<i32> = Vec::new();
+    while pids.len() < 3 {
+        let fact = supervisor.facts.next();
+        let (_, pid) = fact.split_once(' ').unwrap();
+        pids.push(pid.parse().unwrap());
+    }
+    let pid = supervisor.pid().to_string();
+    kill(&mut supervisor);
+    // An operator's, a child of a supervisor that lives (this process stands for it),
+    // and one of another socket.
+    let own = std::process::id().to_string();
+    let strangers = [
+        (supervisor.socket(), None),
+        (supervisor.socket(), Some(&own)),
+        (supervisor.config(), Some(&pid)),
+    ];
+    let mut strangers = strangers.map(|(socket, pid)| {
+        let mut sleep = command("sleep");
+        sleep.arg("1000").env("CONTAINERPILOT_SOCKET", socket);
+        // Whatever happens, nothing of this test stays.
+        sleep.env("DIR", supervisor.directory().path());
+        sleep.envs(pid.map(|pid| ("CONTAINERPILOT_PID", pid)));
+        sleep.spawn().unwrap()
+    });
+    let successor = Successor::start(&supervisor);
+    let line = successor
+        .stdout
+        .wait_for("ended what an earlier supervisor had left: processes [");
+    for pid in pids {
+        assert!(line.contains(&pid.to_string()), "{pid}: {line}");
+        assert!(!processes::is_alive(pid));
+    }
+    supervisor.facts.expect(&["bye"]);
+    // Only then do the jobs begin.
+    for _ in 0..3 {
+        let fact = supervisor.facts.next();
+        assert!(fact.contains(' '), "{fact}");
+    }
+    for stranger in &mut strangers {
+        assert!(stranger.try_wait().unwrap().is_none(), "{line}");
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+    }
+    successor.terminate();
+}
