@@ -77,6 +77,7 @@ pub mod event;
 mod feed;
 pub mod handoff;
 pub mod http;
+pub mod inbox;
 pub mod init;
 pub mod journal;
 pub mod logging;

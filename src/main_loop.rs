@@ -11,14 +11,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, bounded};
-
 use crate::config::init::Ending;
 use crate::control::place::Why;
 use crate::control::server::Control;
 use crate::discovery::Discovery;
 use crate::environment::Environment;
 use crate::handoff::{Taker, handoff};
+use crate::inbox::{Inbox, inbox};
 use crate::init::Watchdog;
 use crate::logging::Log;
 use crate::message::{Action, ExitStatus, Message, Pid, Wish};
@@ -26,6 +25,7 @@ use crate::preparation::{Common, Current, Prepared, address, load, open};
 use crate::probe;
 use crate::process::Starter;
 use crate::process::children::{self, Children, signal_group};
+use crate::signals;
 use crate::supervisor::{Identity, Supervisor};
 use crate::telemetry::server::Telemetry;
 
@@ -47,7 +47,7 @@ const LAST_WITHDRAWALS: Duration = Duration::from_secs(30);
 /// The supervisor and everything it commands.
 pub(crate) struct MainLoop {
     supervisor: Supervisor,
-    inbox: Receiver<Message>,
+    inbox: Inbox<Message>,
     common: Common,
     children: Children,
     starter: Starter,
@@ -60,7 +60,7 @@ pub(crate) struct MainLoop {
     watchdog: Option<Watchdog>,
     current: Current,
     /// Where a reload leaves what it has made ready.
-    prepared: Option<Receiver<Prepared>>,
+    prepared: Option<Inbox<Prepared>>,
     /// Places that servers which were replaced are about to leave.
     leaving: Vec<Taker<()>>,
 }
@@ -72,7 +72,7 @@ impl MainLoop {
         prepared: Prepared,
         common: Common,
         identity: Identity,
-        inbox: Receiver<Message>,
+        inbox: Inbox<Message>,
         log: Log,
     ) -> Self {
         let starter = Starter::new(common.inbox.clone(), log.clone());
@@ -103,7 +103,7 @@ impl MainLoop {
     pub(crate) fn run(&mut self) {
         self.perform();
         while !self.supervisor.is_done() {
-            let message = self.next_message();
+            let message = self.receive(self.supervisor.next_deadline());
             let began = Instant::now();
             let what = message.as_ref().map(Message::kind);
             if let Some(message) = message {
@@ -154,7 +154,7 @@ impl MainLoop {
             let hungry = self.watchdog.as_ref().map_or(LAST_BREATH, Watchdog::period);
             let look_again = deadline.min(Instant::now() + hungry);
             // Whatever arrives, all that counts now is who is left.
-            let _any = self.inbox.recv_deadline(look_again);
+            let _any = self.receive(Some(look_again));
         }
     }
 
@@ -168,12 +168,12 @@ impl MainLoop {
             }
             let deadline = Instant::now() + time;
             while !self.children.is_empty() && Instant::now() < deadline {
-                match self.inbox.recv_deadline(deadline) {
-                    Ok(Message::DidStart(exec, pid)) => {
+                match self.receive(Some(deadline)) {
+                    Some(Message::DidStart(exec, pid)) => {
                         let is_there = self.children.did_start(exec, pid);
                         is_there.then(|| tell(pid, signal));
                     }
-                    Ok(Message::DidFailToStart(exec, _)) => self.children.did_fail_to_start(exec),
+                    Some(Message::DidFailToStart(exec, _)) => self.children.did_fail_to_start(exec),
                     _ => {}
                 }
                 while let Some(ended) = self.children.next_ended() {
@@ -190,13 +190,21 @@ impl MainLoop {
         self.watchdog.take()
     }
 
-    /// Waits for a message until the next deadline.
-    fn next_message(&self) -> Option<Message> {
-        let Some(deadline) = self.supervisor.next_deadline() else {
-            // The loop holds a sender itself: the inbox never closes.
-            return self.inbox.recv().ok();
-        };
-        self.inbox.recv_deadline(deadline).ok()
+    /// Waits for a message until `deadline`. Signals line up behind what is there
+    /// already, so that none of both can keep the other waiting.
+    fn receive(&self, deadline: Option<Instant>) -> Option<Message> {
+        loop {
+            for message in signals::arrived() {
+                // The loop holds the reader: it is there.
+                let _taken = self.common.inbox.send(message);
+            }
+            if let Ok(message) = self.inbox.try_recv() {
+                return Some(message);
+            }
+            if !self.inbox.wait(deadline) {
+                return None;
+            }
+        }
     }
 
     fn turn(&mut self, message: Message) {
@@ -295,7 +303,7 @@ impl MainLoop {
     /// Prepares to run the file as it is now, on a thread of its own; in a dry run
     /// only reads it.
     fn load_config(&mut self, environment: Arc<Environment>, dry_run: bool) {
-        let (ready, prepared) = bounded(1);
+        let (ready, prepared) = inbox();
         self.prepared = Some(prepared);
         let (path, log) = (self.path.clone(), self.log.clone());
         let (current, common) = (self.current.clone(), self.common.clone());
@@ -325,7 +333,7 @@ impl MainLoop {
             let config = prepared.map(|prepared| {
                 let config = prepared.config.clone();
                 // The loop keeps the other end until the next reload.
-                let _gone = ready.try_send(prepared);
+                let _gone = ready.send(prepared);
                 config
             });
             let _gone = common.inbox.send(Message::ConfigLoaded(config));
@@ -396,6 +404,12 @@ impl MainLoop {
             );
         };
         let _refused = thread::Builder::new().name("retire".to_owned()).spawn(work);
+    }
+
+    /// Lets no new client in. Threads that wait for one end meanwhile.
+    pub(crate) fn refuse(&self) {
+        self.control.iter().for_each(Control::refuse);
+        self.telemetry.iter().for_each(Telemetry::refuse);
     }
 
     /// Tells those who follow events or the log that nothing will follow, and lets

@@ -10,8 +10,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use crossbeam_channel::Sender;
-
 use crate::config::logging::LogOutput;
 use crate::config::{self, Config, ConsulSpec, ControlSpec, Errors, Host, TelemetrySpec};
 use crate::control::SocketError;
@@ -20,6 +18,7 @@ use crate::control::server::{self, Control};
 use crate::control::streams::Sources;
 use crate::discovery::Discovery;
 use crate::environment::Environment;
+use crate::inbox::Sender;
 use crate::journal::Journal;
 use crate::logging::{self, Log, OpenError};
 use crate::message::Message;

@@ -7,10 +7,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::unbounded;
-
 use crate::config::{self, Config, InitSpec};
 use crate::environment::Environment;
+use crate::inbox::inbox;
 use crate::init;
 use crate::journal::Journal;
 use crate::logging::{self, InitError};
@@ -59,9 +58,9 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
     memory::be_patient();
     last_resort::install();
     descriptors::close_on_exec();
-    let (sender, inbox) = unbounded();
+    let (sender, inbox) = inbox();
     // First of all: PID 1 does not even get the signals that nobody handles.
-    signals::start(sender.clone()).map_err(Error::Signals)?;
+    signals::start().map_err(Error::Signals)?;
     children::adopt_orphans();
 
     let environment = Environment::inherited();
@@ -118,6 +117,7 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
     }
 
     let deadline = Instant::now() + FAREWELL;
+    main_loop.refuse();
     // Those who follow the log get the last words too, unless they take too long.
     let _said = log.close_sources(Instant::now() + FAREWELL / 2);
     main_loop.close(deadline);

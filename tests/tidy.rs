@@ -26,6 +26,7 @@ const LAYERS: &[&[&str]] = &[
         "environment",
         "event",
         "handoff",
+        "inbox",
         "memory",
         "name_lookup",
         "ring",

@@ -8,10 +8,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use crossbeam_channel::RecvTimeoutError;
 
 use super::api::{self, Asked, Endpoint, Reply, Request};
 use super::place::Place;
@@ -96,6 +95,11 @@ impl Control {
     /// Where it is found.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Accepts nobody any more. Whoever is connected is served until it is stopped.
+    pub fn refuse(&self) {
+        self.server.refuse();
     }
 
     /// Removes the socket's file, if it is still ours, and lets the requests in

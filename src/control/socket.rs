@@ -20,10 +20,9 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
-
 use super::access;
 use crate::config::ControlSpec;
+use crate::inbox::inbox;
 use crate::unix_socket;
 
 /// Only the supervisor's own user may ask until all that is wanted is set.
@@ -228,7 +227,7 @@ fn lock(directory: &Path) -> Option<File> {
     }
     // flock knows no timeout, so a thread waits. Should it come too late, the
     // file is dropped and the lock with it.
-    let (sender, receiver) = bounded(1);
+    let (sender, receiver) = inbox();
     let waiter = thread::Builder::new().name("lock".to_owned());
     let wait = move || match flock(&file, libc::LOCK_EX) {
         Ok(()) => drop(sender.send(file)),

@@ -9,8 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use log::{debug, info, warn};
 
-use crossbeam_channel::Sender;
-
+use crate::inbox::Sender;
 use crate::message::Message;
 use crate::sorted::SortedSet;
 
@@ -114,18 +113,18 @@ impl Drop for Party {
 
 #[cfg(test)]
 mod tests {
-    use crossbeam_channel::{Receiver, unbounded};
+    use crate::inbox::{Inbox, inbox};
 
     use super::*;
 
-    fn link() -> (Arc<Link>, Receiver<Message>) {
-        let (inbox, told) = unbounded();
+    fn link() -> (Arc<Link>, Inbox<Message>) {
+        let (inbox, told) = inbox();
         (Link::new("127.0.0.1:8500", inbox), told)
     }
 
     /// What was told since the last look.
-    fn told(inbox: &Receiver<Message>) -> Vec<bool> {
-        let messages = inbox.try_iter();
+    fn told(inbox: &Inbox<Message>) -> Vec<bool> {
+        let messages = std::iter::from_fn(|| inbox.try_recv().ok());
         messages
             .filter_map(|message| match message {
                 Message::Reachable(result) => Some(result.is_ok()),

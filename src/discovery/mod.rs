@@ -29,7 +29,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Builder};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded, unbounded};
 use log::error;
 use ureq::Agent;
 
@@ -38,6 +37,7 @@ use self::link::Link;
 use self::services::{Order, Services};
 use self::watch::Watcher;
 use crate::config::{ConsulSpec, WatchSpec};
+use crate::inbox::{Sender, inbox as channel};
 use crate::message::{Message, WatchId, Wish};
 use crate::sorted::SortedMap;
 use crate::telemetry::metrics::ConsulRequests;
@@ -83,7 +83,7 @@ impl Discovery {
     ) -> io::Result<Self> {
         let client = Client::new(spec, requests.clone());
         let link = Link::new(&spec.address, inbox.clone());
-        let (orders, new_orders) = unbounded();
+        let (orders, new_orders) = channel();
         let services = Stop::of(&client);
         let thread = Services {
             client,
@@ -92,6 +92,7 @@ impl Discovery {
             inbox: new_orders,
             is_stopped: Arc::clone(&services.is_stopped),
             busy: None,
+            open: None,
         };
         spawn("consul", "consul", inbox, move || thread.run())?;
         Ok(Self {
@@ -132,7 +133,7 @@ impl Discovery {
 
     fn start_watch(&self, id: WatchId, spec: Arc<WatchSpec>, name: String) -> io::Result<Watch> {
         let client = Client::new(&self.spec, self.requests.clone());
-        let (open, stopped) = bounded(0);
+        let (open, stopped) = channel();
         let stop = Stop::of(&client);
         let thread = format!("watch {}", spec.name);
         let watcher = Watcher {
@@ -167,7 +168,7 @@ impl Discovery {
         match successor {
             Some(successor) if is_same(successor) => self.order(Order::HandOver(end)),
             Some(successor) => {
-                let (busy, done) = bounded(0);
+                let (busy, done) = channel();
                 successor.order(Order::Await(done, Instant::now() + PRECEDENCE));
                 self.order(Order::Retire(end, Some(busy)));
             }

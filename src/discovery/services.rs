@@ -6,14 +6,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, never};
 use log::log;
 
 use super::consul::Client;
 use super::link::Party;
 use super::reconcile::{Call, Effect, Next, Reconciler};
+use crate::inbox::{Inbox, Sender, inbox};
 use crate::message::{Message, Wish};
 
 /// What the thread is told.
@@ -27,7 +28,7 @@ pub(super) enum Order {
     /// withdrawn is, but not later than this.
     HandOver(Instant),
     /// Ask for nothing before this has been dropped, or that moment has come.
-    Await(Receiver<()>, Instant),
+    Await(Inbox<()>, Instant),
 }
 
 /// The thread's part of the services.
@@ -39,11 +40,13 @@ pub(super) struct Services {
     /// Where facts are told.
     pub(super) loop_inbox: Sender<Message>,
     /// Closed when the thread is to end at once.
-    pub(super) inbox: Receiver<Order>,
+    pub(super) inbox: Inbox<Order>,
     /// Set before the client is interrupted.
     pub(super) is_stopped: Arc<AtomicBool>,
     /// Dropped with the thread, for a successor that waits for its end.
     pub(super) busy: Option<Sender<()>>,
+    /// What keeps the inbox open when nobody will send to it any more.
+    pub(super) open: Option<Sender<Order>>,
 }
 
 impl Services {
@@ -71,12 +74,12 @@ impl Services {
             };
             let order = match wait_until {
                 Some(at) => self.inbox.recv_deadline(at),
-                None => self.inbox.recv().map_err(Into::into),
+                None => self.inbox.recv(),
             };
             match order {
                 Ok(order) => self.take(order, &mut reconciler, &mut retire_at),
                 Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) if retire_at.is_some() => self.inbox = never(),
+                Err(RecvTimeoutError::Disconnected) if retire_at.is_some() => self.expect_nothing(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }
         }
@@ -93,10 +96,18 @@ impl Services {
             match self.inbox.try_recv() {
                 Ok(order) => self.take(order, reconciler, retire_at),
                 Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) if retire_at.is_some() => self.inbox = never(),
+                Err(TryRecvError::Disconnected) if retire_at.is_some() => self.expect_nothing(),
                 Err(TryRecvError::Disconnected) => return false,
             }
         }
+    }
+
+    /// The inbox is closed, and there is something to do all the same: only time
+    /// passes from now on.
+    fn expect_nothing(&mut self) {
+        let (open, inbox) = inbox();
+        self.inbox = inbox;
+        self.open = Some(open);
     }
 
     fn take(&mut self, order: Order, reconciler: &mut Reconciler, retire_at: &mut Option<Instant>) {

@@ -7,15 +7,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log::{info, warn};
 
 use super::backoff::Backoff;
 use super::consul::{Client, Failure, Health};
 use super::link::Party;
 use crate::config::WatchSpec;
+use crate::inbox::{Inbox, Sender};
 use crate::message::{Instance, Message, WatchId};
 
 /// The shortest time from one query to the next.
@@ -104,7 +105,7 @@ pub(super) struct Watcher {
     /// Set before the client is interrupted.
     pub(super) is_stopped: Arc<AtomicBool>,
     /// Closed in order to end a pause.
-    pub(super) stopped: Receiver<()>,
+    pub(super) stopped: Inbox<()>,
 }
 
 impl Watcher {

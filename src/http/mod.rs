@@ -141,6 +141,11 @@ impl Server {
         Ok(Self { pool })
     }
 
+    /// Accepts nobody any more. Whoever is connected is served as before.
+    pub fn refuse(&self) {
+        self.pool.refuse();
+    }
+
     /// Accepts nobody any more, closes idle connections, and returns when the
     /// last answer has been given, at `deadline` at the latest. Answers that are
     /// not finished then are cut off.

@@ -81,6 +81,8 @@ struct State {
     left_over: Vec<Stream>,
     next_id: u64,
     last_start: Option<Instant>,
+    /// Nobody new is accepted.
+    refusing: bool,
     stopping: bool,
     /// The time for last answers is over.
     is_over: bool,
@@ -119,6 +121,7 @@ impl State {
             left_over: Vec::new(),
             next_id: 0,
             last_start: None,
+            refusing: false,
             stopping: false,
             is_over: false,
             is_patient: false,
@@ -132,6 +135,13 @@ impl State {
     fn close_listener(&mut self) {
         self.left_over.extend(self.listener.accept_waiting());
         self.listener.shut_down();
+    }
+
+    fn refuse(&mut self) {
+        if !self.refusing {
+            self.refusing = true;
+            self.close_listener();
+        }
     }
 
     /// How many idle threads are worth keeping. Those that a burst leaves behind
@@ -198,6 +208,11 @@ impl Pool {
         Ok(pool)
     }
 
+    /// See [`Server::refuse`](super::Server::refuse).
+    pub(super) fn refuse(&self) {
+        self.lock().refuse();
+    }
+
     /// Accepts nobody any more, and lets those go who have had an answer. With
     /// `patience`, whoever has not asked yet may still do so.
     pub(super) fn close(&self, patience: bool) {
@@ -207,7 +222,7 @@ impl Pool {
         }
         state.stopping = true;
         state.is_patient = patience;
-        state.close_listener();
+        state.refuse();
         for entry in &state.visits {
             if entry.waits_since.is_some() && (entry.is_kept || !patience) {
                 // What has arrived can still be read; it gets its answer.
@@ -241,7 +256,7 @@ impl Pool {
     pub(super) fn listen_on(&self, listener: Listener) -> io::Result<()> {
         listener.prepare()?;
         let mut state = self.lock();
-        if !state.stopping {
+        if !state.refusing {
             state.close_listener();
             state.listener = Arc::new(listener);
         }
@@ -252,7 +267,7 @@ impl Pool {
     /// kept out by it.
     pub(super) fn has_room(&self) -> bool {
         let state = self.lock();
-        !state.stopping && state.newcomers == 0 && state.accepting > 0
+        !state.refusing && state.newcomers == 0 && state.accepting > 0
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -300,7 +315,7 @@ impl Pool {
                 drop(state);
                 return self.admit(stream);
             }
-            if state.stopping {
+            if state.refusing {
                 state.accepting -= 1;
                 return None;
             }
@@ -342,7 +357,7 @@ impl Pool {
             stream,
             arrived,
         };
-        let is_wanted = !state.stopping || !state.left_over.is_empty();
+        let is_wanted = !state.refusing || !state.left_over.is_empty();
         if is_wanted && state.accepting == 0 && state.threads <= self.limits.connections {
             state.threads += 1;
             state.accepting += 1;
@@ -382,7 +397,7 @@ impl Pool {
     /// Waits after this error if that helps, before the next try to accept.
     fn tolerate(&self, error: &io::Error, of: &Arc<Listener>) {
         let mut state = self.lock();
-        let is_out_of_use = state.stopping || !Arc::ptr_eq(of, &state.listener);
+        let is_out_of_use = state.refusing || !Arc::ptr_eq(of, &state.listener);
         if is_out_of_use || is_the_clients(error) {
             return;
         }
@@ -401,7 +416,7 @@ impl Pool {
     fn keeps_me(&self) -> bool {
         let mut state = self.lock();
         self.notify(&state);
-        let is_wanted = match state.stopping {
+        let is_wanted = match state.refusing {
             true => !state.left_over.is_empty(),
             false => state.accepting < state.wanted_idle(),
         };

@@ -16,11 +16,10 @@ use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::Sender;
-
 use self::connection::{Time, connect};
 use crate::config::ProbeSpec;
 use crate::config::url::Place;
+use crate::inbox::Sender;
 use crate::message::{Message, Probe};
 use crate::name_lookup::without_asking;
 

@@ -21,8 +21,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 
-use crossbeam_channel::Sender;
-
+use crate::inbox::Sender;
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
 use output::{Place, Pump};

@@ -8,10 +8,9 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-
-use crossbeam_channel::RecvTimeoutError;
 
 use super::metrics::Snapshot;
 use super::negotiation;
@@ -109,6 +108,11 @@ impl Telemetry {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Accepts nobody any more. Whoever is connected is served until it is stopped.
+    pub fn refuse(&self) {
+        self.server.refuse();
     }
 
     /// Accepts nobody any more and lets the requests in flight be answered until

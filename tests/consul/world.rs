@@ -2,13 +2,14 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
 use containerpilot::discovery::Discovery;
+use containerpilot::inbox::{Inbox, inbox};
 use containerpilot::message::{Instance, Message, WatchId, Wish};
 use containerpilot::telemetry::metrics::{ConsulOp, ConsulRequests};
-use crossbeam_channel::{Receiver, RecvTimeoutError, unbounded};
 
 use crate::log;
 use crate::support::PATIENCE;
@@ -22,7 +23,7 @@ pub(crate) struct World {
 }
 
 /// Facts, in the order in which they were told.
-pub(crate) struct Facts(Receiver<Message>);
+pub(crate) struct Facts(Inbox<Message>);
 
 /// Plain HTTP to an agent, without a token.
 pub(crate) fn plain(address: &str) -> ConsulSpec {
@@ -41,7 +42,7 @@ impl World {
 
     pub(crate) fn with(spec: &ConsulSpec) -> Self {
         log::collect();
-        let (inbox, facts) = unbounded();
+        let (inbox, facts) = self::inbox();
         let requests = ConsulRequests::default();
         Self {
             discovery: Discovery::start(spec, &requests, &inbox).unwrap(),
@@ -135,7 +136,7 @@ impl Facts {
     /// Fails if anything was told that was not read yet.
     #[track_caller]
     pub(crate) fn assert_no_more(&self) {
-        let more: Vec<_> = self.0.try_iter().collect();
+        let more: Vec<_> = std::iter::from_fn(|| self.0.try_recv().ok()).collect();
         assert!(more.is_empty(), "{more:#?}");
     }
 

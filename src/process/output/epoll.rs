@@ -59,12 +59,12 @@ impl Epoll {
         Ok(())
     }
 
-    /// Waits until some descriptors can be read and tells which. Nothing is told
-    /// when the time is over.
+    /// Waits until some descriptors can be read and tells which, and whether that
+    /// may be their end. Nothing is told when the time is over.
     pub(super) fn wait(
         &self,
         timeout: Option<Duration>,
-    ) -> io::Result<impl Iterator<Item = RawFd> + use<>> {
+    ) -> io::Result<impl Iterator<Item = (RawFd, bool)> + use<>> {
         let timeout = timeout.map_or(-1, |timeout| timeout.as_millis().try_into().unwrap_or(-1));
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; BATCH];
         let count = loop {
@@ -77,11 +77,23 @@ impl Epoll {
                 Err(error) => return Err(error),
             }
         };
-        Ok(events
-            .into_iter()
-            .take(count)
-            .map(|event| event.u64 as RawFd))
+        Ok(events.into_iter().take(count).map(|event| {
+            let is_readable = event.events & libc::EPOLLIN.cast_unsigned() != 0;
+            (event.u64 as RawFd, !is_readable)
+        }))
     }
+}
+
+/// Whether there is nothing to read from a pipe, and never will be.
+pub(super) fn is_at_end(fd: BorrowedFd<'_>) -> bool {
+    let mut poll = libc::pollfd {
+        fd: fd.as_raw_fd(),
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one valid pollfd, and no waiting.
+    let told = unsafe { libc::poll(&raw mut poll, 1, 0) };
+    told == 1 && poll.revents == libc::POLLHUP
 }
 
 fn checked(result: libc::c_int) -> io::Result<libc::c_int> {

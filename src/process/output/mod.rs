@@ -23,13 +23,13 @@ use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use crossbeam_channel::Sender;
 use log::Level;
 
+use crate::inbox::Sender;
 use crate::logging::{Log, Source};
 use crate::message::{Label, Message, Pid};
 use crate::tail::Tail;
-use epoll::Epoll;
+use epoll::{Epoll, is_at_end};
 use lines::{Lines, Stream};
 
 /// Enough for reading, formatting an entry and the message of a panic.
@@ -189,12 +189,12 @@ impl Pumping {
     fn turn(&mut self) -> io::Result<()> {
         let timeout = self.lines.linger();
         let mut is_idle = true;
-        for fd in self.epoll.wait(timeout)? {
+        for (fd, may_be_at_end) in self.epoll.wait(timeout)? {
             is_idle = false;
             if fd == self.closing {
                 self.is_closing = true;
             } else {
-                self.read(fd);
+                self.read(fd, may_be_at_end);
             }
         }
         if is_idle {
@@ -203,12 +203,18 @@ impl Pumping {
         Ok(())
     }
 
-    fn read(&mut self, fd: RawFd) {
+    fn read(&mut self, fd: RawFd, may_be_at_end: bool) {
         let number = fd.cast_unsigned() as usize;
         if !matches!(self.children.get(number), Some(Some(_))) {
             self.admit();
         }
-        if self.read_once(number) == Reading::Ended {
+        // The end is mostly all that is told, and needs no buffers. Between what was
+        // told and now the descriptor may have become another one.
+        let is_at_end = || match self.children.get(number) {
+            Some(Some(child)) => is_at_end(child.pipe.as_fd()),
+            Some(None) | None => false,
+        };
+        if (may_be_at_end && is_at_end()) || self.read_once(number) == Reading::Ended {
             self.end(number);
         }
     }

@@ -6,8 +6,6 @@ use std::fs;
 use std::io::{PipeWriter, Write};
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, unbounded};
-
 use crate::config::LoggingSpec;
 use crate::config::logging::{Format, Level, LogOutput};
 use crate::logging::tests::{Directory, open};
@@ -17,7 +15,7 @@ struct World {
     directory: Directory,
     log: Log,
     pump: Pump,
-    inbox: Receiver<Message>,
+    inbox: crate::inbox::Inbox<Message>,
 }
 
 impl World {
@@ -30,7 +28,7 @@ impl World {
             output,
             ..LoggingSpec::default()
         });
-        let (sender, inbox) = unbounded();
+        let (sender, inbox) = crate::inbox::inbox();
         let pump = Pump::new(&log, sender);
         Self {
             directory,
@@ -293,7 +291,7 @@ fn the_end_of_the_thread_is_told_once_and_the_next_child_has_another() {
     })
     .join()
     .unwrap_err();
-    let told: Vec<_> = world.inbox.try_iter().collect();
+    let told: Vec<_> = std::iter::from_fn(|| world.inbox.try_recv().ok()).collect();
     assert!(
         matches!(told[..], [Message::WorkerEnded("output")]),
         "{told:?}"
