@@ -30,6 +30,11 @@ impl Environment {
         Some(value.to_string_lossy().into_owned())
     }
 
+    /// Whether `name` is set.
+    pub fn contains(&self, name: &str) -> bool {
+        self.variables.contains_key(OsStr::new(name))
+    }
+
     /// Sets `name`, replacing what was there.
     pub fn set(&mut self, name: impl Into<OsString>, value: impl Into<OsString>) {
         self.variables.insert(name.into(), value.into());

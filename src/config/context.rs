@@ -68,29 +68,6 @@ pub struct Identity {
 }
 
 impl ContextSpec {
-    /// Whether anything but the environment is other than the supervisor's.
-    pub fn is_more_than_environment(&self) -> bool {
-        let Self {
-            user,
-            groups,
-            cwd,
-            umask,
-            nice,
-            oom_score_adj,
-            limits,
-            no_new_privileges,
-            ..
-        } = self;
-        user.is_some()
-            || groups.is_some()
-            || cwd.is_some()
-            || umask.is_some()
-            || nice.is_some()
-            || oom_score_adj.is_some()
-            || !limits.is_empty()
-            || *no_new_privileges
-    }
-
     /// Changes the environment that the process would have without a context.
     pub fn apply(&self, environment: &mut Environment) {
         for variables in [&self.login, &*self.common, &self.files, &self.own] {

@@ -1,70 +1,50 @@
-//! The start itself of one process: by posix_spawn(3), or with its context by a
-//! [`Launch`].
+//! From what a job or a check says of its command to the start of its process.
 
-use std::io::PipeWriter;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use std::io::{self, PipeWriter};
+use std::os::fd::{AsFd, BorrowedFd};
 
 use super::launch::{Launch, Streams};
-use super::program;
-use crate::config::ContextSpec;
+use super::variables::{Kept, Variables};
 use crate::environment::Environment;
 use crate::message::{Pid, Spawn, StartError};
-use crate::search_path;
 
 /// Starts the process with these streams; without `output`, with the supervisor's.
 pub(super) fn start(
     spawn: &Spawn,
-    stdin: OwnedFd,
+    kept: &Kept,
+    stdin: BorrowedFd<'_>,
     output: Option<PipeWriter>,
 ) -> Result<Pid, StartError> {
     let name = spawn.command.name();
     let refused = |cause| StartError::new(&format!("cannot execute {name:?}"), &cause);
-    let context = spawn.command.context.as_deref();
-    let changed = context.map(|context| changed(spawn, context));
-    let environment = changed.as_ref().unwrap_or(&spawn.environment);
-    if let Some(context) = context.filter(|context| context.is_more_than_environment()) {
-        let streams = Streams {
-            stdin: stdin.as_fd(),
-            output: output.as_ref().map(AsFd::as_fd),
-        };
-        let argv = &spawn.command.argv;
-        let launch = Launch::new(argv, context, environment, &streams);
-        return launch.map_err(refused)?.start();
-    }
-    let path = environment.get("PATH");
-    let program = search_path::find(name, path.as_deref()).map_err(refused)?;
-    let mut command = Command::new(&program);
-    command
-        .arg0(name)
-        .args(spawn.command.argv.iter().skip(1))
-        .env_clear()
-        .envs(environment.iter())
-        .envs(
-            spawn
-                .pids
-                .iter()
-                .map(|(variable, pid)| (&**variable, pid.to_string())),
-        )
-        .stdin(stdin)
-        .process_group(0);
-    if let Some(writer) = output {
-        command
-            .stdout(writer.try_clone().map_err(refused)?)
-            .stderr(writer);
-    }
-    let child = command
-        .spawn()
-        .map_err(|cause| program::explain(name, &program, &cause))?;
-    Ok(child.id().cast_signed())
+    let streams = Streams {
+        stdin,
+        output: output.as_ref().map(AsFd::as_fd),
+    };
+    let (path, variables) = environment(spawn, kept).map_err(refused)?;
+    let launch = Launch::new(&spawn.command, path.as_deref(), variables, &streams);
+    launch.map_err(refused)?.start()
 }
 
-/// The environment of a process with a context: the supervisor's with its
-/// changes, and the pids of the running jobs.
-fn changed(spawn: &Spawn, context: &ContextSpec) -> Environment {
+/// The search path and all variables of the process.
+fn environment(spawn: &Spawn, kept: &Kept) -> io::Result<(Option<String>, Variables)> {
+    let given = &spawn.environment;
+    let is_given = spawn.pids.iter().any(|(name, _)| given.contains(name));
+    if spawn.command.context.is_none() && !is_given {
+        let variables = kept.with_pids(given, &spawn.pids)?;
+        return Ok((given.get("PATH"), variables));
+    }
+    let environment = changed(spawn);
+    Ok((environment.get("PATH"), Variables::of(&environment)?))
+}
+
+/// The supervisor's environment with the changes of the command's context, and
+/// the pids of the running jobs.
+fn changed(spawn: &Spawn) -> Environment {
     let mut environment = (*spawn.environment).clone();
-    context.apply(&mut environment);
+    if let Some(context) = &spawn.command.context {
+        context.apply(&mut environment);
+    }
     for (variable, pid) in &spawn.pids {
         environment.set(&**variable, pid.to_string());
     }

@@ -1,5 +1,5 @@
-//! Starts a process with a context: with settings that posix_spawn(3) has no
-//! words for.
+//! Starts a process, with its context if it has one: with settings that
+//! posix_spawn(3) has no words for.
 //!
 //! As that function does, it makes a child that shares this process's memory and
 //! holds its own thread until the child executes the program or ends (vfork(2)),
@@ -8,6 +8,7 @@
 //! allocates nothing, cannot panic, and runs with all signals blocked until none
 //! has a handler. So no second program is executed that would have to be found
 //! in a bare root, and a setting that fails is known before the start is reported.
+//! What fails is told in the memory that both share, without a pipe.
 
 use std::ffi::{CString, OsStr};
 use std::io;
@@ -16,18 +17,23 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use super::dumpable::Window;
 use super::program;
 use super::steps::{self, Step, done, last_error};
-use crate::config::ContextSpec;
-use crate::environment::Environment;
+use super::variables::Variables;
+use crate::config::{ContextSpec, ExecSpec};
 use crate::message::{Pid, StartError};
 use crate::search_path;
 
 /// The child's stack: a few frames, of which a debug build makes large ones.
-const STACK: usize = 32 * 1024;
+const STACK: usize = if cfg!(debug_assertions) {
+    32 << 10
+} else {
+    8 << 10
+};
 
 /// What is aligned on a stack by every calling convention.
 const ALIGNMENT: usize = 16;
@@ -58,7 +64,7 @@ pub(super) struct Launch<'f> {
     /// Whether the first good one of them is.
     is_search: bool,
     arguments: Strings,
-    environment: Strings,
+    variables: Variables,
     /// Where the child failed: a step, a program after them, or one of the above.
     failed_at: AtomicUsize,
     /// The kernel's number of why.
@@ -89,37 +95,34 @@ pub(super) struct Streams<'f> {
 }
 
 impl<'f> Launch<'f> {
-    /// Prepares to start a command; the program is looked for along the `PATH` of
-    /// `environment`.
+    /// Prepares to start a command; the program is looked for along `path`.
     pub(super) fn new(
-        argv: &'f [String],
-        context: &'f ContextSpec,
-        environment: &Environment,
+        command: &'f ExecSpec,
+        path: Option<&str>,
+        variables: Variables,
         streams: &Streams<'f>,
     ) -> io::Result<Self> {
-        let name = argv.first().map(String::as_str).unwrap_or_default();
+        let context: Option<&ContextSpec> = command.context.as_deref();
+        let name = command.name();
         let is_search = !name.contains('/');
-        let path = environment.get("PATH");
         let programs: Vec<PathBuf> = match is_search {
-            true => search_path::along(name, path.as_deref()).collect(),
+            true => search_path::along(name, path).collect(),
             false => vec![name.into()],
         };
         let c_string = |path: &PathBuf| CString::new(path.as_os_str().as_bytes());
         let programs = programs.iter().map(c_string).collect::<Result<_, _>>()?;
-        let arguments = argv.iter().map(|word| CString::new(word.as_str()));
-        let variables = environment
-            .iter()
-            .map(|(name, value)| CString::new([name, value].join(OsStr::new("=")).as_bytes()));
+        let arguments = command.argv.iter();
+        let arguments = arguments.map(|word| CString::new(word.as_str()));
         Ok(Self {
             name,
             stdin: streams.stdin,
             output: streams.output,
-            cwd: context.cwd.as_deref(),
-            steps: steps::of(context)?,
+            cwd: context.and_then(|context| context.cwd.as_deref()),
+            steps: context.map(steps::of).transpose()?.unwrap_or_default(),
             programs,
             is_search,
             arguments: Strings::new(arguments.collect::<Result<_, _>>()?),
-            environment: Strings::new(variables.collect::<Result<_, _>>()?),
+            variables,
             failed_at: AtomicUsize::new(NOWHERE),
             error: AtomicI32::new(0),
         })
@@ -143,9 +146,11 @@ impl<'f> Launch<'f> {
 
     /// Returns when the child has executed the program, or has failed.
     fn clone_child(&self) -> io::Result<Pid> {
-        let mut stack: Vec<MaybeUninit<u8>> = Vec::with_capacity(STACK);
+        // Part of this thread's own, which is there already.
+        let mut stack = [MaybeUninit::<u8>::uninit(); STACK];
         let end = stack.as_mut_ptr().wrapping_add(STACK);
         let top = end.map_addr(|address| address - address % ALIGNMENT);
+        CHANGED.get_or_init(changed_signals);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         let argument = ptr::from_ref(self).cast_mut().cast();
         let mask = set_mask(u64::MAX);
@@ -205,7 +210,7 @@ impl<'f> Launch<'f> {
             let arguments = self.arguments.list.as_ptr();
             // SAFETY: the path is a C string, and both lists are of such and end
             // with null.
-            unsafe { libc::execve(path, arguments, self.environment.list.as_ptr()) };
+            unsafe { libc::execve(path, arguments, self.variables.as_ptr()) };
             return (self.steps.len().wrapping_add(index), last_error());
         }
         (AT_SEARCH, refusal)
@@ -263,13 +268,34 @@ fn stand_in(fd: BorrowedFd<'_>, stream: libc::c_int) -> Result<(), i32> {
 /// Gives every signal its default action. The library's own function takes a lock
 /// for some of them.
 fn reset_signals() {
-    for signal in 1..=SIGNALS {
+    let changed = CHANGED.get().copied().unwrap_or(u64::MAX);
+    for signal in (1..=SIGNALS).filter(|signal| changed & bit(*signal) != 0) {
         let unread = ptr::null_mut::<u64>();
         let action = DEFAULT_ACTION.as_ptr();
         // SAFETY: the action is valid and at least as long as the kernel reads. It
         // refuses those that have no other one.
         unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action, unread, SET_SIZE) };
     }
+}
+
+/// The signals that have another action than the default one here, a bit each.
+/// The supervisor changes none after its first start of a process.
+static CHANGED: OnceLock<u64> = OnceLock::new();
+
+fn changed_signals() -> u64 {
+    let is_changed = |signal: &libc::c_int| {
+        let mut action = DEFAULT_ACTION;
+        let (none, told) = (ptr::null::<u64>(), action.as_mut_ptr());
+        // SAFETY: there is room for the action that the kernel tells.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, *signal, none, told, SET_SIZE) };
+        // Which comes first in it, on every machine that this is built for.
+        action.first().is_some_and(|handler| *handler != 0)
+    };
+    (1..=SIGNALS).filter(is_changed).map(bit).sum()
+}
+
+fn bit(signal: libc::c_int) -> u64 {
+    1_u64.wrapping_shl(signal.cast_unsigned() - 1)
 }
 
 /// Blocks these signals in this thread and no others, and returns those that were

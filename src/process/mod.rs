@@ -15,16 +15,19 @@ pub mod leftovers;
 pub mod output;
 mod program;
 mod steps;
+mod variables;
 mod workers;
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
 
 use crate::inbox::Sender;
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
 use output::{Place, Pump};
+use variables::Kept;
 use workers::Workers;
 
 /// Starts executions, on threads of its own.
@@ -32,6 +35,7 @@ pub struct Starter {
     inbox: Sender<Message>,
     log: Log,
     pump: Pump,
+    kept: Arc<Kept>,
     workers: Workers<Start>,
 }
 
@@ -41,6 +45,7 @@ struct Start {
     report: Report,
     pump: Pump,
     source: Source,
+    kept: Arc<Kept>,
 }
 
 impl Starter {
@@ -50,6 +55,7 @@ impl Starter {
             pump: Pump::new(&log, inbox.clone()),
             inbox,
             log,
+            kept: Arc::default(),
             workers: Workers::new(work),
         }
     }
@@ -61,6 +67,7 @@ impl Starter {
             report: Report::new(spawn.exec, self.inbox.clone()),
             pump: self.pump.clone(),
             source: self.log.source(),
+            kept: Arc::clone(&self.kept),
             spawn,
         };
         if let Err((start, cause)) = self.workers.add(start) {
@@ -76,8 +83,9 @@ fn work(start: Start) {
         report,
         pump,
         source,
+        kept,
     } = start;
-    match execute(&spawn, &pump, source) {
+    match execute(&spawn, &kept, &pump, source) {
         Ok((pid, place)) => {
             // First of all: the report may be the last thing before the end of
             // the supervisor, which waits for the output that it knows of.
@@ -92,7 +100,12 @@ fn work(start: Start) {
 
 /// Starts the process: leader of a group of its own, nothing on its stdin, no
 /// descriptor of ours, no signal blocked (SPEC §5).
-fn execute(spawn: &Spawn, pump: &Pump, source: Source) -> Result<(Pid, Option<Place>), StartError> {
+fn execute(
+    spawn: &Spawn,
+    kept: &Kept,
+    pump: &Pump,
+    source: Source,
+) -> Result<(Pid, Option<Place>), StartError> {
     let name = spawn.command.name();
     let refused = |cause| StartError::new(&format!("cannot execute {name:?}"), &cause);
     if last_resort::is_ending() {
@@ -101,12 +114,12 @@ fn execute(spawn: &Spawn, pump: &Pump, source: Source) -> Result<(Pid, Option<Pl
     let unread = |cause| StartError::new(&format!("cannot read the output of {name:?}"), &cause);
     let stdin = nothing().map_err(refused)?;
     if spawn.command.raw {
-        return Ok((command::start(spawn, stdin, None)?, None));
+        return Ok((command::start(spawn, kept, stdin.as_fd(), None)?, None));
     }
     // One pipe for both, so that the order of what the child wrote is kept.
     let (reader, writer) = io::pipe().map_err(refused)?;
     let output = pump.reserve(reader, source).map_err(unread)?;
-    let pid = command::start(spawn, stdin, Some(writer))?;
+    let pid = command::start(spawn, kept, stdin.as_fd(), Some(writer))?;
     Ok((pid, Some(output)))
 }
 

@@ -12,7 +12,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// What a thread needs: the frames of `std`'s process spawning.
+/// What a thread needs: half of it may be the stack of a child that shares its
+/// memory.
 const STACK: usize = 64 * 1024;
 
 /// How long one thing may take before others no longer wait for it.

@@ -114,12 +114,6 @@ fn every_setting_is_read() {
         ..ContextSpec::default()
     };
     assert_eq!(context, expected);
-    assert!(context.is_more_than_environment());
-    let environment = ContextSpec {
-        own: context.login,
-        ..ContextSpec::default()
-    };
-    assert!(!environment.is_more_than_environment());
 }
 
 #[test]
