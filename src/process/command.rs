@@ -1,28 +1,18 @@
 //! From what a job or a check says of its command to the start of its process.
 
-use std::io::{self, PipeWriter};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
 
 use super::launch::{Launch, Streams};
 use super::variables::{Kept, Variables};
 use crate::environment::Environment;
 use crate::message::{Pid, Spawn, StartError};
 
-/// Starts the process with these streams; without `output`, with the supervisor's.
-pub(super) fn start(
-    spawn: &Spawn,
-    kept: &Kept,
-    stdin: BorrowedFd<'_>,
-    output: Option<PipeWriter>,
-) -> Result<Pid, StartError> {
+/// Starts the process with these streams.
+pub(super) fn start(spawn: &Spawn, kept: &Kept, streams: &Streams<'_>) -> Result<Pid, StartError> {
     let name = spawn.command.name();
     let refused = |cause| StartError::new(&format!("cannot execute {name:?}"), &cause);
-    let streams = Streams {
-        stdin,
-        output: output.as_ref().map(AsFd::as_fd),
-    };
     let (path, variables) = environment(spawn, kept).map_err(refused)?;
-    let launch = Launch::new(&spawn.command, path.as_deref(), variables, &streams);
+    let launch = Launch::new(&spawn.command, path.as_deref(), variables, streams);
     launch.map_err(refused)?.start()
 }
 

@@ -88,7 +88,8 @@ impl Strings {
     }
 }
 
-/// What a process is started with besides its context.
+/// What a process is started with besides its context; without output, it has the
+/// supervisor's.
 pub(super) struct Streams<'f> {
     pub(super) stdin: BorrowedFd<'f>,
     pub(super) output: Option<BorrowedFd<'f>>,

@@ -26,6 +26,7 @@ use std::sync::Arc;
 use crate::inbox::Sender;
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
+use launch::Streams;
 use output::{Place, Pump};
 use variables::Kept;
 use workers::Workers;
@@ -113,13 +114,20 @@ fn execute(
     }
     let unread = |cause| StartError::new(&format!("cannot read the output of {name:?}"), &cause);
     let stdin = nothing().map_err(refused)?;
+    let stdin = stdin.as_fd();
     if spawn.command.raw {
-        return Ok((command::start(spawn, kept, stdin.as_fd(), None)?, None));
+        let output = None;
+        let pid = command::start(spawn, kept, &Streams { stdin, output })?;
+        return Ok((pid, None));
     }
     // One pipe for both, so that the order of what the child wrote is kept.
     let (reader, writer) = io::pipe().map_err(refused)?;
     let output = pump.reserve(reader, source).map_err(unread)?;
-    let pid = command::start(spawn, kept, stdin.as_fd(), Some(writer))?;
+    let streams = Streams {
+        stdin,
+        output: Some(writer.as_fd()),
+    };
+    let pid = command::start(spawn, kept, &streams)?;
     Ok((pid, Some(output)))
 }
 

@@ -46,7 +46,12 @@ impl Variables {
 
 /// Those of the last environment that was asked for.
 #[derive(Default)]
-pub(super) struct Kept(Mutex<Option<(Arc<Environment>, Arc<Vec<CString>>)>>);
+pub(super) struct Kept(Mutex<Option<Last>>);
+
+struct Last {
+    environment: Arc<Environment>,
+    variables: Arc<Vec<CString>>,
+}
 
 impl Kept {
     /// What `environment` has, and these pids, none of which it may have a variable
@@ -69,13 +74,15 @@ impl Kept {
     fn of(&self, environment: &Arc<Environment>) -> io::Result<Arc<Vec<CString>>> {
         // What it guards is never left half changed.
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((of, variables)) = &*kept
-            && Arc::ptr_eq(of, environment)
-        {
-            return Ok(Arc::clone(variables));
+        let is_same = |last: &&Last| Arc::ptr_eq(&last.environment, environment);
+        if let Some(last) = kept.as_ref().filter(is_same) {
+            return Ok(Arc::clone(&last.variables));
         }
         let variables = Arc::new(strings(environment)?);
-        *kept = Some((Arc::clone(environment), Arc::clone(&variables)));
+        *kept = Some(Last {
+            environment: Arc::clone(environment),
+            variables: Arc::clone(&variables),
+        });
         Ok(variables)
     }
 }
