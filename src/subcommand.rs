@@ -5,7 +5,7 @@
 //! error, which the caller prints.
 
 mod following;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod rendered_file;
 mod status;

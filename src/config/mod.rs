@@ -18,7 +18,7 @@ pub mod duration;
 mod env_file;
 pub mod exec;
 pub mod findings;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod graph;
 pub mod health;

@@ -1,6 +1,11 @@
 //! What the fuzz targets (`tests/fuzz`) need to see of this module besides its
-//! interface. Compiled for them alone. There, the client's connections lead to
-//! nobody: what is answered on them is given beforehand.
+//! interface. Compiled for them, and with the tests, so that it keeps up. In those
+//! targets, the client's connections lead to nobody: what is answered on them is
+//! given beforehand.
+#![cfg_attr(
+    not(fuzzing),
+    allow(dead_code, reason = "only targets are without a network")
+)]
 
 use std::cell::RefCell;
 use std::sync::Arc;

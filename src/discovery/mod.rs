@@ -11,7 +11,7 @@
 
 mod backoff;
 mod consul;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod link;
 mod reconcile;

@@ -1,5 +1,6 @@
 //! What the fuzz targets (`tests/fuzz`) need to see of this module besides its
-//! interface. Compiled for them alone; it adds no behaviour.
+//! interface. Compiled for them, and with the tests, so that it keeps up; it adds
+//! no behaviour.
 
 use super::response;
 

@@ -7,7 +7,7 @@
 //! nothing from one check to the next: no connection, no address, no session.
 
 mod connection;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod http;
 mod response;

@@ -1,5 +1,6 @@
 //! What the fuzz targets (`tests/fuzz`) need to see of this module besides its
-//! interface. Compiled for them alone; it adds no behaviour.
+//! interface. Compiled for them, and with the tests, so that it keeps up; it adds
+//! no behaviour.
 
 use crate::feed::{Found, Reader};
 use crate::logging::{Log, lines_of};
@@ -28,6 +29,7 @@ impl Splitter {
             label: Label::Job("app".into()),
             pid: 17,
             log: self.log.source(),
+            tail: None,
             unfinished: Vec::new(),
         };
         for piece in pieces {

@@ -13,7 +13,7 @@
 //! waits for the pump.
 
 mod epoll;
-#[cfg(fuzzing)]
+#[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod lines;
 

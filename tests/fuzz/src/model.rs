@@ -156,11 +156,18 @@ impl Run<'_> {
     }
 
     fn range(&mut self, range: &Range, dot: &Value) -> Left {
-        let items = self.value(&range.list, dot).items();
-        if items.is_empty() {
-            return self.nodes(&range.otherwise, dot);
-        }
         let depth = self.locals.len();
+        let list = self.value(&range.list, dot);
+        if !list.is_true() {
+            // Go has declared the variables by then, and given them the list.
+            let names = [&range.index, &range.element].into_iter().flatten();
+            self.locals
+                .extend(names.map(|name| (name.clone(), list.clone())));
+            let left = self.nodes(&range.otherwise, dot);
+            self.locals.truncate(depth);
+            return left;
+        }
+        let items = list.items();
         for (index, item) in items.into_iter().enumerate() {
             let index = Value::Integer(index as i64);
             let named = [(&range.index, index), (&range.element, item.clone())];

@@ -235,13 +235,17 @@ impl Writer<'_> {
         let in_range = std::mem::replace(&mut self.in_range, true);
         let body = self.nodes(depth + 1);
         (self.dot, self.in_range) = (dot, in_range);
+        for (_, known) in self.locals.iter_mut().skip(known) {
+            *known = kind;
+        }
+        let otherwise = self.otherwise(depth);
         self.locals.truncate(known);
         Node::Range(Range {
             list,
             index,
             element,
             body,
-            otherwise: self.otherwise(depth),
+            otherwise,
         })
     }
 
