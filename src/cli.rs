@@ -16,7 +16,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::config::duration;
+use crate::config::decode::Word as _;
+use crate::config::logging::Format;
+use crate::config::{Command, duration};
 pub use crate::control::api::{Reload, Verb};
 
 use arguments::{Normal, normalise};
@@ -36,6 +38,8 @@ pub enum Invocation {
         /// either; a container's image may well add some.
         ignored: Vec<OsString>,
     },
+    /// To run one command without a configuration file.
+    Run(Command),
     /// To render the template of a configuration file.
     Template {
         /// `-config`
@@ -158,7 +162,12 @@ impl std::error::Error for UsageError {}
 /// A flag that does not exist, a value that is missing or wrong, and arguments
 /// that would be without effect.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
-    let Normal { tokens, rest, help } = normalise(arguments)?;
+    let Normal {
+        tokens,
+        rest,
+        is_command,
+        help,
+    } = normalise(arguments)?;
     if help {
         return Ok(Invocation::Help);
     }
@@ -167,6 +176,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
     let config = given.path("--config")?;
     let out = given.path("--out")?.filter(|path| path.as_os_str() != "-");
     let socket = given.path("--socket")?;
+    let format = given.format()?;
     let mut tasks = given.tasks(&order)?;
     let manner = given.manner()?;
     if given.0.contains("--version") {
@@ -197,15 +207,37 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
             manner,
         });
     }
+    if is_command && config.is_none() && !rest.is_empty() {
+        return command(rest, socket, format).map(Invocation::Run);
+    }
+    if format.is_some() {
+        let text = "-logging is of use with a command (-- COMMAND) only; otherwise the configuration says how to log";
+        return Err(UsageError(text.to_owned()));
+    }
     if socket.is_some() {
-        return Err(UsageError(
-            "-socket is of use with a subcommand only; a supervisor listens where its configuration says"
-                .to_owned(),
-        ));
+        let text = "-socket is of use with a subcommand or a command (-- COMMAND) only; otherwise a supervisor listens where its configuration says";
+        return Err(UsageError(text.to_owned()));
     }
     Ok(Invocation::Supervise {
         config,
         ignored: rest,
+    })
+}
+
+/// The command that is the only job.
+fn command(
+    words: Vec<OsString>,
+    socket: Option<PathBuf>,
+    format: Option<Format>,
+) -> Result<Command, UsageError> {
+    let text = |word: OsString| {
+        word.into_string()
+            .map_err(|word| UsageError(format!("{word:?} is no UTF-8")))
+    };
+    Ok(Command {
+        argv: words.into_iter().map(text).collect::<Result<_, _>>()?,
+        socket: socket.map(OsString::from).map(text).transpose()?,
+        format,
     })
 }
 
@@ -255,6 +287,18 @@ impl Given {
     fn path(&mut self, key: &'static str) -> Result<Option<PathBuf>, UsageError> {
         let last = self.values(key)?.pop().map(PathBuf::from);
         Ok(last.filter(|path| !path.as_os_str().is_empty()))
+    }
+
+    /// How the output of a command is logged.
+    fn format(&mut self) -> Result<Option<Format>, UsageError> {
+        let Some(word) = self.values("--logging")?.pop() else {
+            return Ok(None);
+        };
+        let format = Format::WORDS.iter().find(|(name, _)| word == *name);
+        format.map(|(_, format)| Some(*format)).ok_or_else(|| {
+            let text = format!("{word:?} is neither \"default\", \"text\" nor \"json\"");
+            UsageError(format!("invalid value for -logging: {text}"))
+        })
     }
 
     /// What is asked for that needs no supervisor.

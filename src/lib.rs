@@ -3,7 +3,7 @@
 //! One binary, two lives. [`run`] reads the command line ([`cli`]): as a client it
 //! makes one exchange with a running supervisor ([`subcommand`], [`client`]) or
 //! tells something about a file; without a subcommand it is the supervisor
-//! ([`mod@supervise`]) until all jobs are complete or it is told to stop.
+//! ([`mod@supervise`]) of a file or of one command until all jobs are complete or it is told to stop.
 //!
 //! # The supervisor
 //!
@@ -107,6 +107,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use cli::Invocation;
+use preparation::Origin;
 use version::{GIT_HASH, VERSION};
 
 /// What a usage error exits with, as Go's `flag` package does.
@@ -150,6 +151,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(Invocation::Supervise { config, ignored }) => supervise(config, &ignored)
             .map(|ended_with| code = ended_with)
             .map_err(|error| named(&error)),
+        Ok(Invocation::Run(command)) => supervise::supervise(Origin::Command(command))
+            .map(|ended_with| code = ended_with)
+            .map_err(|error| named(&error.to_string())),
     };
     match done {
         Ok(()) => ExitCode::from(code),
@@ -168,7 +172,7 @@ fn supervise(config: Option<PathBuf>, ignored: &[OsString]) -> Result<u8, String
             format!("ignoring {first:?} and what follows: the configuration says what to run\n");
         subcommand::complain(&named(&text));
     }
-    supervise::supervise(&path).map_err(|error| error.to_string())
+    supervise::supervise(Origin::File(path)).map_err(|error| error.to_string())
 }
 
 /// The error of something that no flag names.

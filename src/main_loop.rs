@@ -6,7 +6,6 @@
 //! are the workers'.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,10 +20,10 @@ use crate::inbox::{Inbox, inbox};
 use crate::init::Watchdog;
 use crate::logging::Log;
 use crate::message::{Action, ExitStatus, Message, Pid, Wish};
-use crate::preparation::{Common, Current, Prepared, address, load, open};
+use crate::preparation::{Common, Current, Origin, Prepared, address, load, open};
 use crate::probe;
-use crate::process::Starter;
-use crate::process::children::{self, Children, signal_group};
+use crate::process::children::{self, Children, signal_group, signal_process};
+use crate::process::{Starter, terminal};
 use crate::signals;
 use crate::supervisor::{Identity, Supervisor};
 use crate::telemetry::server::Telemetry;
@@ -52,8 +51,7 @@ pub(crate) struct MainLoop {
     children: Children,
     starter: Starter,
     log: Log,
-    /// The configuration file.
-    path: PathBuf,
+    origin: Origin,
     control: Option<Control>,
     telemetry: Option<Telemetry>,
     discovery: Option<Discovery>,
@@ -66,9 +64,9 @@ pub(crate) struct MainLoop {
 }
 
 impl MainLoop {
-    /// A loop around a supervisor of what was prepared from the file at `path`.
+    /// A loop around a supervisor of what was prepared from `origin`.
     pub(crate) fn new(
-        path: &Path,
+        origin: Origin,
         prepared: Prepared,
         common: Common,
         identity: Identity,
@@ -86,7 +84,7 @@ impl MainLoop {
             children: Children::default(),
             starter,
             log,
-            path: path.to_owned(),
+            origin,
             control: None,
             telemetry: None,
             discovery: None,
@@ -194,7 +192,7 @@ impl MainLoop {
     /// already, so that none of both can keep the other waiting.
     fn receive(&self, deadline: Option<Instant>) -> Option<Message> {
         loop {
-            for message in signals::arrived() {
+            for message in signals::arrived(self.origin.addressee()) {
                 // The loop holds the reader: it is there.
                 let _taken = self.common.inbox.send(message);
             }
@@ -236,8 +234,14 @@ impl MainLoop {
     /// Reaps every child that has ended. One of ours is reaped only after all
     /// that follows from its end is done, so that its group can be signalled.
     fn reap(&mut self) {
+        if let Origin::Command(_) = self.origin {
+            self.children.pids().for_each(terminal::follow);
+        }
         while let Some(ended) = self.children.next_ended() {
             if let Some(exec) = ended.exec {
+                if let Origin::Command(_) = self.origin {
+                    terminal::take_back(ended.pid);
+                }
                 self.supervisor
                     .handle(Instant::now(), Message::DidExit(exec, ended.status));
                 self.perform();
@@ -255,6 +259,11 @@ impl MainLoop {
                 }
                 Action::Probe(probe) => probe::start(probe, &self.common.inbox),
                 Action::SignalGroup(pid, signal) => tell(pid, signal),
+                Action::Signal(pid, signal) => {
+                    if let Err(error) = signal_process(pid, signal) {
+                        log::error!("cannot send signal {signal} to process {pid}: {error}");
+                    }
+                }
                 Action::Publish(event) => self.common.journal.publish(&event),
                 Action::Log(level, label, text) => {
                     self.log.entry(level, label.as_ref(), None, &text);
@@ -300,12 +309,12 @@ impl MainLoop {
         }
     }
 
-    /// Prepares to run the file as it is now, on a thread of its own; in a dry run
-    /// only reads it.
+    /// Prepares to run the configuration as it is now, on a thread of its own; in a
+    /// dry run only reads it.
     fn load_config(&mut self, environment: Arc<Environment>, dry_run: bool) {
         let (ready, prepared) = inbox();
         self.prepared = Some(prepared);
-        let (path, log) = (self.path.clone(), self.log.clone());
+        let (origin, log) = (self.origin.clone(), self.log.clone());
         let (current, common) = (self.current.clone(), self.common.clone());
         let leaving = match dry_run {
             true => Vec::new(),
@@ -313,7 +322,7 @@ impl MainLoop {
         };
         let work = move || {
             let prepare = || {
-                let config = load(&path, &environment)?;
+                let config = load(&origin, &environment)?;
                 // What the last reload moved may be in the place of what this one
                 // opens. Whoever takes longer is found there.
                 for place in leaving {
@@ -371,10 +380,8 @@ impl MainLoop {
             }
         }
         if let Some(control) = control {
-            log::info!(
-                "control plane listens on {}",
-                config.control.socket.display()
-            );
+            let socket = control.place().spec().socket;
+            log::info!("control plane listens on {}", socket.display());
             self.current.control = Some(control.place().clone());
             if let Some(before) = self.control.replace(control) {
                 self.retire(move |deadline, left| before.give_way(deadline, left));

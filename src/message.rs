@@ -125,6 +125,8 @@ pub enum Signal {
     ReopenLog,
     /// SIGUSR2: an event for the jobs that wait for it.
     User2,
+    /// Any, by its number, where a command is run: it is the command's.
+    ToPassOn(i32),
 }
 
 /// Where the answer to a request goes; the asker waits there, so that the loop
@@ -269,6 +271,8 @@ pub enum Action {
     Probe(Probe),
     /// Send a signal to the process group that this pid leads.
     SignalGroup(Pid, i32),
+    /// Send a signal to this one process.
+    Signal(Pid, i32),
     /// Show an event to whoever follows them.
     Publish(Event),
     /// Log an entry.

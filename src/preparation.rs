@@ -8,10 +8,10 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::config::logging::LogOutput;
-use crate::config::{self, Config, ConsulSpec, ControlSpec, Errors, Host, TelemetrySpec};
+use crate::config::{self, Command, Config, ConsulSpec, ControlSpec, Errors, Host, TelemetrySpec};
 use crate::control::SocketError;
 use crate::control::place::Place;
 use crate::control::server::{self, Control};
@@ -22,6 +22,7 @@ use crate::inbox::Sender;
 use crate::journal::Journal;
 use crate::logging::{self, Log, OpenError};
 use crate::message::Message;
+use crate::signals::Addressee;
 use crate::telemetry::metrics::{ConsulRequests, Requests};
 use crate::telemetry::server::{self as telemetry, Outside, Telemetry};
 use crate::version::{GIT_HASH, VERSION};
@@ -118,15 +119,44 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Reads and validates the configuration at `path`.
+/// Where a configuration comes from, at the start and at each reload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The file at this path.
+    File(PathBuf),
+    /// A command of the command line, which stays what it is.
+    Command(Command),
+}
+
+impl Origin {
+    /// The configuration file, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Command(_) => None,
+        }
+    }
+
+    /// Whose the signals are that arrive.
+    pub fn addressee(&self) -> Addressee {
+        match self {
+            Self::File(_) => Addressee::Supervisor,
+            Self::Command(_) => Addressee::Command,
+        }
+    }
+}
+
+/// Reads and validates a configuration.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load(path: &Path, environment: &Environment) -> Result<Box<Config>, Error> {
+pub fn load(origin: &Origin, environment: &Environment) -> Result<Box<Config>, Error> {
     let host = Host::current().map_err(Error::Host)?;
-    config::load(path, environment, &host)
-        .map(Box::new)
-        .map_err(Error::Config)
+    let config = match origin {
+        Origin::File(path) => config::load(path, environment, &host),
+        Origin::Command(command) => command.config(environment, &host),
+    };
+    config.map(Box::new).map_err(Error::Config)
 }
 
 /// Opens what `config` needs and `current` does not have.
@@ -143,12 +173,13 @@ pub fn open(
     if current.log.as_ref() != Some(&config.logging.output) {
         logging::try_open(&config.logging.output).map_err(Error::Log)?;
     }
-    let here = |place: &&Place| place.spec().socket == config.control.socket;
-    let place = current.control.as_ref().filter(here);
-    let control = match place {
-        Some(_) => None,
-        None => Some(listen(&config.control, common, log).map_err(Error::Control)?),
-    };
+    let wanted = config.control.as_ref();
+    let is_here =
+        |place: &&Place| wanted.is_some_and(|wanted| place.spec().socket == wanted.socket);
+    let place = current.control.as_ref().filter(is_here);
+    let moved = wanted.filter(|_| place.is_none());
+    let control = moved.map(|spec| listen(spec, common, log)).transpose();
+    let control = control.map_err(Error::Control)?;
     let wanted = config.telemetry.as_ref().map(address);
     let telemetry = if wanted == current.telemetry {
         None
@@ -169,10 +200,10 @@ pub fn open(
         Some(started.transpose().map_err(Error::Discovery)?)
     };
     // Last, because it changes what is there.
-    if let Some(place) = place
-        && place.spec() != config.control
+    if let (Some(place), Some(wanted)) = (place, &config.control)
+        && place.spec() != *wanted
     {
-        place.set_access(&config.control).map_err(Error::Access)?;
+        place.set_access(wanted).map_err(Error::Access)?;
     }
     Ok(Prepared {
         config,

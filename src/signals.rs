@@ -3,12 +3,13 @@
 //! A signal that arrives is noted and wakes the event loop's thread, which makes
 //! a message of it; what that means is the supervisor's to say (SPEC §12). There
 //! is no thread between the kernel and the loop: two more wake-ups would be half
-//! of what a shutdown takes.
+//! of what a shutdown takes. For the sake of a command all that can be passed on
+//! are taken (SPEC §17).
 
 use std::io;
 use std::ptr;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, Thread};
 
 use libc::{SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGTERM, SIGUSR1, SIGUSR2};
@@ -18,12 +19,27 @@ use crate::message::{Message, Signal};
 /// The signals that the supervisor knows.
 const KNOWN: [libc::c_int; 7] = [SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGIO];
 
+/// Those of them that it needs though the others are a command's.
+const OWN: [libc::c_int; 2] = [SIGCHLD, SIGIO];
+
+/// The last signal there is.
+const LAST: libc::c_int = 64;
+
 /// Those that have arrived, a bit each. As with the kernel's own note of them, one
 /// that arrives twice before it is looked at has arrived once.
-static ARRIVED: AtomicU32 = AtomicU32::new(0);
+static ARRIVED: AtomicU64 = AtomicU64::new(0);
 
 /// The thread that is woken.
 static READER: OnceLock<Thread> = OnceLock::new();
+
+/// Whose signals these are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Addressee {
+    /// The supervisor's, which knows a few.
+    Supervisor,
+    /// A command's: all but those that the supervisor needs itself.
+    Command,
+}
 
 /// Notes signals from now on, and wakes the calling thread for each. Before that,
 /// whatever mask and ignored signals were inherited are set back to the defaults:
@@ -32,25 +48,44 @@ static READER: OnceLock<Thread> = OnceLock::new();
 ///
 /// # Errors
 /// The kernel refuses a handler.
-pub fn start() -> io::Result<()> {
+pub fn start(addressee: Addressee) -> io::Result<()> {
     let _already = READER.set(thread::current());
     restore_defaults();
-    KNOWN.iter().try_for_each(|signal| handle(*signal))
+    match addressee {
+        Addressee::Supervisor => KNOWN.into_iter().try_for_each(handle),
+        Addressee::Command => {
+            ignore_the_terminal();
+            passed_on().chain(OWN).try_for_each(handle)
+        }
+    }
 }
 
 /// The messages that those signals mean which have arrived since the last call.
-pub fn arrived() -> impl Iterator<Item = Message> {
+pub fn arrived(addressee: Addressee) -> impl Iterator<Item = Message> {
     let mut arrived = 0;
     // Mostly there is none, and then nothing is written.
     if ARRIVED.load(Ordering::Relaxed) != 0 {
         arrived = ARRIVED.swap(0, Ordering::Acquire);
     }
-    let is_there = move |signal: &libc::c_int| arrived & bit(*signal) != 0;
-    KNOWN.into_iter().filter(is_there).map(message)
+    // First who has ended.
+    let children = (arrived & bit(SIGCHLD) != 0).then_some(SIGCHLD);
+    arrived &= !bit(SIGCHLD);
+    let others = (1..).take_while(move |signal| *signal <= LAST && arrived >= bit(*signal));
+    let others = others.filter(move |signal| arrived & bit(*signal) != 0);
+    children
+        .into_iter()
+        .chain(others)
+        .map(move |signal| match addressee {
+            Addressee::Command if !OWN.contains(&signal) => {
+                Message::Signal(Signal::ToPassOn(signal))
+            }
+            _ => message(signal),
+        })
 }
 
-fn bit(signal: libc::c_int) -> u32 {
-    1_u32.wrapping_shl(signal.cast_unsigned())
+/// The bit of a signal, 1 to [`LAST`].
+fn bit(signal: libc::c_int) -> u64 {
+    1_u64.wrapping_shl(signal.wrapping_sub(1).cast_unsigned())
 }
 
 fn message(signal: libc::c_int) -> Message {
@@ -90,6 +125,37 @@ fn handle(signal: libc::c_int) -> io::Result<()> {
     match unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } {
         0 => Ok(()),
         _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Every signal that somebody may send to a command: not those of faults, which are
+/// our own, nor those that tell this process of its own files and its terminal.
+fn passed_on() -> impl Iterator<Item = libc::c_int> {
+    const OURS: [libc::c_int; 12] = [
+        libc::SIGKILL,
+        libc::SIGSTOP,
+        libc::SIGILL,
+        libc::SIGTRAP,
+        libc::SIGABRT,
+        libc::SIGBUS,
+        libc::SIGFPE,
+        libc::SIGSEGV,
+        libc::SIGSYS,
+        libc::SIGPIPE,
+        libc::SIGTTIN,
+        libc::SIGTTOU,
+    ];
+    // Between them are those that the C library keeps for itself.
+    let all = (1..32).chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
+    all.filter(|signal| !OURS.contains(signal) && !OWN.contains(signal))
+}
+
+/// A command is in the foreground of the terminal and this process is not: it must
+/// not be stopped for what it logs there.
+fn ignore_the_terminal() {
+    for signal in [libc::SIGTTIN, libc::SIGTTOU] {
+        // SAFETY: ignoring a signal runs no code of ours.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 

@@ -1,4 +1,4 @@
-//! The life of the supervisor process: from a configuration file to its end.
+//! The life of the supervisor process: from a configuration to its end.
 
 use std::fmt;
 use std::io;
@@ -7,7 +7,7 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::config::{self, Config, InitSpec};
+use crate::config::{self, InitSpec};
 use crate::environment::Environment;
 use crate::inbox::inbox;
 use crate::init;
@@ -15,7 +15,7 @@ use crate::journal::Journal;
 use crate::logging::{self, InitError};
 use crate::main_loop::MainLoop;
 use crate::memory;
-use crate::preparation::{self, Common, Current, load, open};
+use crate::preparation::{self, Common, Current, Origin, load, open};
 use crate::process::last_resort::{self, INTERNAL_ERROR};
 use crate::process::leftovers::{self, Ended};
 use crate::process::{children, descriptors};
@@ -49,24 +49,29 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Runs the configuration at `path` until all its jobs are complete or the
+/// Runs a configuration until all its jobs are complete or the
 /// supervisor is told to stop. Returns what it exits with.
 ///
 /// # Errors
 /// If it cannot be started.
-pub fn supervise(path: &Path) -> Result<u8, Error> {
+pub fn supervise(origin: Origin) -> Result<u8, Error> {
     memory::be_patient();
     last_resort::install();
-    descriptors::close_on_exec();
+    let file = origin.file().map(Path::to_owned);
+    // A command gets what it would get without a supervisor.
+    if file.is_some() {
+        descriptors::close_on_exec();
+    }
     let (sender, inbox) = inbox();
     // First of all: PID 1 does not even get the signals that nobody handles.
-    signals::start().map_err(Error::Signals)?;
+    signals::start(origin.addressee()).map_err(Error::Signals)?;
     children::adopt_orphans();
 
     let environment = Environment::inherited();
-    let init = init_duties(path, &environment);
+    let init = file.as_deref();
+    let init = init.and_then(|path| init_duties(path, &environment));
     let notes = init.as_ref().map(init::prepare).unwrap_or_default();
-    let config = load(path, &environment).map_err(Error::Preparation)?;
+    let config = load(&origin, &environment).map_err(Error::Preparation)?;
     let log = logging::init(&config.logging).map_err(Error::Log)?;
     for (level, note) in notes {
         log.entry(level, None, None, &note);
@@ -88,21 +93,22 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
         ..Current::default()
     };
     let prepared = open(config, &current, &common, &log).map_err(Error::Preparation)?;
-    if prepared.config.end_leftovers {
-        end_leftovers(&prepared.config);
+    let config = &prepared.config;
+    if let Some(control) = config.control.as_ref().filter(|_| config.end_leftovers) {
+        end_leftovers(&control.socket, config.stop_timeout);
     }
 
     let requests = common.requests.clone();
     let consul_requests = common.consul_requests.clone();
     let identity = Identity {
         pid: std::process::id(),
-        config: path.to_owned(),
+        config: file,
         init,
         environment,
         requests,
         consul_requests,
     };
-    let main_loop = MainLoop::new(path, prepared, common, identity, inbox, log.clone());
+    let main_loop = MainLoop::new(origin, prepared, common, identity, inbox, log.clone());
     // What is left of it in the end goes with the process, all at once: piece by
     // piece it would take as long as everything else of a shutdown.
     let mut main_loop = ManuallyDrop::new(main_loop);
@@ -133,9 +139,8 @@ pub fn supervise(path: &Path) -> Result<u8, Error> {
 }
 
 /// Ends what an earlier supervisor has left, now that the socket is ours.
-fn end_leftovers(config: &Config) {
-    let socket = &config.control.socket;
-    match leftovers::end(socket, config.stop_timeout) {
+fn end_leftovers(socket: &Path, grace: Duration) {
+    match leftovers::end(socket, grace) {
         Ok(Ended { gone, left }) => {
             if !gone.is_empty() {
                 log::warn!("ended what an earlier supervisor had left: processes {gone:?}");

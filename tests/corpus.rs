@@ -224,7 +224,7 @@ fn ours(config: &Config) -> Value {
         "watches": watches.collect::<Vec<_>>(),
         "telemetry": telemetry_json(config),
         "logging": logging_json(config),
-        "socket": config.control.socket,
+        "socket": config.control.as_ref().unwrap().socket,
         "stopTimeout": config.stop_timeout.as_secs(),
     })
 }

@@ -222,6 +222,11 @@ fn the_page_on_the_control_plane_shows_what_happens() {
 }
 
 #[test]
+fn the_page_on_containers_shows_what_is_printed() {
+    Reader::new().read(&page("docs/pid1.md"));
+}
+
+#[test]
 fn the_page_on_operating_shows_what_happens() {
     Reader::new().read(&page("docs/operating.md"));
 }

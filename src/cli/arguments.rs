@@ -18,6 +18,8 @@ pub(super) struct Normal {
     pub(super) tokens: Vec<OsString>,
     /// What follows the first argument that is no flag, or `--`.
     pub(super) rest: Vec<OsString>,
+    /// Whether it follows `--`, and so is a command.
+    pub(super) is_command: bool,
     /// Whether `-help` or `-h` came before anything that is wrong.
     pub(super) help: bool,
 }
@@ -34,6 +36,7 @@ pub(super) fn normalise(
     let mut arguments = arguments.into_iter().peekable();
     while let Some(argument) = arguments.next() {
         if argument == "--" {
+            normal.is_command = true;
             break;
         }
         let Some(Spelled { word, value }) = split(&argument)? else {

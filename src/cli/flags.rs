@@ -37,7 +37,7 @@ pub(super) enum Takes {
 /// What a flag does to an invocation.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Role {
-    /// Says where something is.
+    /// Says where something is, or how it looks.
     Path,
     /// Does something that needs no running supervisor.
     Instead,
@@ -134,6 +134,15 @@ pub(super) const FLAGS: &[Flag] = &[
         takes: Takes::Value("number"),
         role: Role::With(&["-logs"]),
         help: &["With '-logs': show no more than so many of the last lines."],
+    },
+    Flag {
+        key: "--logging",
+        takes: Takes::Value("default|text|json"),
+        role: Role::Path,
+        help: &[
+            "With '-- command': log its output line by line in this format.",
+            "Defaults to leaving it stdout and stderr as they are.",
+        ],
     },
     Flag {
         key: "--logs",
@@ -242,6 +251,7 @@ pub(super) const FLAGS: &[Flag] = &[
         help: &[
             "File path to the control socket of a ContainerPilot process.",
             "Defaults to CONTAINERPILOT_SOCKET env var, or to that of the configuration file.",
+            "With '-- command': where to listen. Defaults to having no control socket.",
         ],
     },
     Flag {
@@ -297,6 +307,10 @@ pub(super) const FLAGS: &[Flag] = &[
     },
 ];
 
+/// What is said of a command in the place of a configuration file.
+pub(super) const COMMAND: &str =
+    "Run this command as the only job, without a configuration file, as tini would.";
+
 /// What `-help` prints for the program called `program`.
 pub fn usage(program: &str) -> String {
     let mut text = format!("Usage of {program}:\n");
@@ -318,6 +332,9 @@ pub fn usage(program: &str) -> String {
         }
         text.push('\n');
     }
+    text.push_str("  -- command [argument ...]\n        ");
+    text.push_str(COMMAND);
+    text.push('\n');
     text
 }
 

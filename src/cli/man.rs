@@ -2,13 +2,15 @@
 //!
 //! Pure. `containerpilot -man | man -l -` shows it; an image's build installs it.
 
-use super::flags::{FLAGS, Flag, Takes};
+use super::flags::{COMMAND, FLAGS, Flag, Takes};
 use crate::version::VERSION;
 
 const DESCRIPTION: &str = "\
 Without a subcommand, runs the jobs of its configuration file until all of them are complete or it is told to stop: \
 as PID 1 of a container, as the init of a machine, or as any other process.
-With one, it talks to a running supervisor over its control socket, or does something else and quits.";
+With one, it talks to a running supervisor over its control socket, or does something else and quits. \
+What follows \\-\\- is a command that is run without a file, as tini would: \
+it has the terminal, it gets every signal, and its exit code is passed on.";
 
 const SPELLING: &str = "\
 A flag may be written with one dash or two; its value follows as the next argument or behind a =. \
@@ -27,7 +29,7 @@ const EXIT: [(&str, &str); 4] = [
     ("2", "The arguments make no sense."),
     (
         "others",
-        "A supervisor ends with the exit code of its first essential job that has ended.",
+        "A supervisor ends with the exit code of its first essential job that has ended, such as a command.",
     ),
 ];
 
@@ -63,12 +65,16 @@ pub fn page() -> String {
         ".TH CONTAINERPILOT 1 \"\" \"ContainerPilot {VERSION}\" \"User Commands\"\n\
          .SH NAME\ncontainerpilot \\- init and process supervisor for containers and small machines\n\
          .SH SYNOPSIS\n.B containerpilot\n[\\fB\\-config\\fR \\fIfile\\fR]\n.br\n\
-         .B containerpilot\n[\\fB\\-socket\\fR \\fIpath\\fR] \\fIsubcommand\\fR ...\n\
+         .B containerpilot\n[\\fB\\-socket\\fR \\fIpath\\fR] \\fIsubcommand\\fR ...\n.br\n\
+         .B containerpilot\n[\\fB\\-socket\\fR \\fIpath\\fR] [\\fB\\-logging\\fR \\fIformat\\fR] \\fB\\-\\-\\fR \\fIcommand\\fR ...\n\
          .SH DESCRIPTION\n{DESCRIPTION}\n.PP\n{SPELLING}\n.SH OPTIONS\n"
     );
     for flag in FLAGS {
         option(flag, &mut page);
     }
+    page.push_str(&format!(
+        ".TP\n\\fB\\-\\-\\fR \\fIcommand\\fR ...\n{COMMAND}\n"
+    ));
     page.push_str(".TP\n.BR \\-help \", \" \\-h\nShow all flags and quit.\n");
     list("EXIT STATUS", &EXIT, &mut page);
     list("ENVIRONMENT", &ENVIRONMENT, &mut page);

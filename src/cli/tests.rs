@@ -1,6 +1,7 @@
 //! The command line as a table: what was typed, and what it means.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::type_complexity)]
 
+mod commands;
 mod streams;
 
 use super::*;
@@ -256,7 +257,7 @@ fn several_subcommands_keep_the_order_in_which_they_were_given() {
 
 #[test]
 fn what_makes_no_sense_is_refused_in_one_line() {
-    let cases: [(&[&str], &str); 12] = [
+    let cases: [(&[&str], &str); 15] = [
         (&["-nonsense"], "flag provided but not defined: -nonsense"),
         (&["-v"], "-v is of use with -reload only"),
         (
@@ -285,8 +286,17 @@ fn what_makes_no_sense_is_refused_in_one_line() {
         (&["-out", "b"], "-out is of use with -template only"),
         (
             &["-socket", "s"],
-            "-socket is of use with a subcommand only; a supervisor listens where its configuration says",
+            "-socket is of use with a subcommand or a command (-- COMMAND) only; otherwise a supervisor listens where its configuration says",
         ),
+        (
+            &["-config", "a", "-logging", "json", "--", "b"],
+            "-logging is of use with a command (-- COMMAND) only; otherwise the configuration says how to log",
+        ),
+        (
+            &["-logging", "xml", "--", "b"],
+            r#"invalid value for -logging: "xml" is neither "default", "text" nor "json""#,
+        ),
+        (&["-ping", "--", "b"], "unexpected argument: b"),
     ];
     for (arguments, expected) in cases {
         assert_eq!(parsed(arguments), Err(expected.to_owned()), "{arguments:?}");

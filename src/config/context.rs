@@ -46,6 +46,9 @@ pub struct ContextSpec {
     pub limits: Vec<Limit>,
     /// Whether it can never gain privileges by executing a program.
     pub no_new_privileges: bool,
+    /// Whether it has the supervisor's stdin, and is the foreground process of the
+    /// terminal that this may be. No file can say so.
+    pub foreground: bool,
     /// What `user` changes of the environment.
     pub login: Variables,
     /// What `env` of the file changes.

@@ -128,7 +128,7 @@ mod tests {
         let text = format!("{{ control: {text} }}");
         let config = config::parse(&text, &Environment::default(), &host);
         config
-            .map(|config| config.control)
+            .map(|config| config.control.unwrap())
             .map_err(|errors| errors.to_string())
     }
 

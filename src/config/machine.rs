@@ -41,7 +41,9 @@ pub(super) fn check(config: &Config, environment: &Environment, findings: &mut F
     {
         findings.warn(&root.key("logging").key("output"), why);
     }
-    if let Err(why) = check_socket(&config.control.socket) {
+    if let Some(control) = &config.control
+        && let Err(why) = check_socket(&control.socket)
+    {
         findings.warn(&root.key("control").key("socket"), why);
     }
     if let Some(telemetry) = &config.telemetry

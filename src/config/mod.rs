@@ -10,6 +10,7 @@
 pub mod backoff;
 mod certificates;
 pub mod check;
+pub mod command;
 pub mod consul;
 pub mod context;
 pub mod control;
@@ -69,6 +70,7 @@ use crate::environment::Environment;
 use crate::tls;
 
 pub use backoff::Backoff;
+pub use command::Command;
 pub use consul::ConsulSpec;
 pub use context::ContextSpec;
 pub use control::ControlSpec;
@@ -111,8 +113,8 @@ pub struct Config {
     pub logging: LoggingSpec,
     /// From the beginning of shutdown to SIGKILL for whatever is left.
     pub stop_timeout: Duration,
-    /// Where the control plane listens.
-    pub control: ControlSpec,
+    /// Where the control plane listens; every file says it, a command need not.
+    pub control: Option<ControlSpec>,
     /// Whether a start ends what an earlier supervisor has left behind.
     pub end_leftovers: bool,
     /// The duties of the init of a machine, where the supervisor is one.
@@ -349,7 +351,7 @@ impl RawConfig {
                 .unwrap_or_default()
                 .into_spec(&root.key("logging"), findings),
             stop_timeout: self.stop_timeout.unwrap_or_default().0,
-            control: control.into_spec(&host.users, &root.key("control"), findings),
+            control: Some(control.into_spec(&host.users, &root.key("control"), findings)),
             end_leftovers: self.end_leftovers.unwrap_or_default(),
             init: self
                 .init

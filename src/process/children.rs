@@ -116,15 +116,25 @@ impl Children {
 /// Sends `signal` to the process group that `pid` leads. A group that is gone
 /// already needs no signal; any other refusal is returned.
 pub fn signal_group(pid: Pid, signal: i32) -> io::Result<()> {
-    // SAFETY: kill takes no pointers; a negative pid names a process group.
-    if unsafe { libc::kill(-pid, signal) } == 0 {
+    // A negative pid names a process group.
+    send(-pid, signal)
+}
+
+/// Sends `signal` to one child. One that is gone already needs no signal; any
+/// other refusal is returned.
+pub fn signal_process(pid: Pid, signal: i32) -> io::Result<()> {
+    send(pid, signal)
+}
+
+fn send(whom: Pid, signal: i32) -> io::Result<()> {
+    // SAFETY: kill takes no pointers.
+    if unsafe { libc::kill(whom, signal) } == 0 {
         return Ok(());
     }
     let error = io::Error::last_os_error();
-    if error.raw_os_error() == Some(libc::ESRCH) {
-        Ok(())
-    } else {
-        Err(error)
+    match error.raw_os_error() {
+        Some(libc::ESRCH) => Ok(()),
+        _ => Err(error),
     }
 }
 
@@ -136,15 +146,8 @@ pub fn signal_everyone(signal: i32) -> io::Result<()> {
     if std::process::id() != 1 {
         return Err(io::ErrorKind::PermissionDenied.into());
     }
-    // SAFETY: kill takes no pointers; -1 names every process but PID 1.
-    if unsafe { libc::kill(-1, signal) } == 0 {
-        return Ok(());
-    }
-    let error = io::Error::last_os_error();
-    match error.raw_os_error() {
-        Some(libc::ESRCH) => Ok(()),
-        _ => Err(error),
-    }
+    // That names every process but PID 1.
+    send(-1, signal)
 }
 
 /// Reaps every child that has ended, whosever it was. Returns whether there are
@@ -176,7 +179,7 @@ fn peek_one(pid: Pid) -> Option<(Pid, ExitStatus)> {
 /// The first zombie among the children that are meant and how it ended, left as
 /// it is (waitid(2) with WNOWAIT).
 fn peek(which: libc::idtype_t, id: libc::id_t) -> Option<(Pid, ExitStatus)> {
-    let info = look(which, id)?;
+    let info = look(which, id, libc::WEXITED)?;
     // SAFETY: waitid filled the SIGCHLD fields in, or left them zero.
     let pid = unsafe { info.si_pid() };
     if pid == 0 {
@@ -193,15 +196,26 @@ fn peek(which: libc::idtype_t, id: libc::id_t) -> Option<(Pid, ExitStatus)> {
 
 /// Whether this is a child of ours, dead or alive, that is not reaped.
 fn is_child(pid: Pid) -> bool {
-    libc::id_t::try_from(pid).is_ok_and(|id| look(libc::P_PID, id).is_some())
+    let ended = |id| look(libc::P_PID, id, libc::WEXITED);
+    libc::id_t::try_from(pid).is_ok_and(|id| ended(id).is_some())
+}
+
+/// The signal that has stopped a child of ours, if one has.
+pub(super) fn stopped_by(pid: Pid) -> Option<i32> {
+    let info = look(libc::P_PID, libc::id_t::try_from(pid).ok()?, libc::WSTOPPED)?;
+    // SAFETY: waitid filled the SIGCHLD fields in, or left them zero.
+    let found = unsafe { info.si_pid() };
+    // SAFETY: as above.
+    let signal = unsafe { info.si_status() };
+    (found == pid).then_some(signal)
 }
 
 /// What waitid(2) says without waiting or reaping: nothing if there is no such
-/// child, and zeros if none has ended.
-fn look(which: libc::idtype_t, id: libc::id_t) -> Option<libc::siginfo_t> {
+/// child, and zeros if what is looked for has happened to none.
+fn look(which: libc::idtype_t, id: libc::id_t, what: libc::c_int) -> Option<libc::siginfo_t> {
     // SAFETY: siginfo_t is plain data for which all zeros is valid.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
-    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    let options = what | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: info is valid for writing.
     let result = unsafe { libc::waitid(which, id, &raw mut info, options) };
     (result == 0).then_some(info)

@@ -15,6 +15,7 @@ pub mod leftovers;
 pub mod output;
 mod program;
 mod steps;
+pub mod terminal;
 mod variables;
 mod workers;
 
@@ -99,7 +100,8 @@ fn work(start: Start) {
     }
 }
 
-/// Starts the process: leader of a group of its own, nothing on its stdin, no
+/// Starts the process: leader of a group of its own, nothing on its stdin (or the
+/// supervisor's, if it is in the foreground), no
 /// descriptor of ours, no signal blocked (SPEC §5).
 fn execute(
     spawn: &Spawn,
@@ -113,8 +115,16 @@ fn execute(
         return Err(refused(io::Error::other("the supervisor is about to end")));
     }
     let unread = |cause| StartError::new(&format!("cannot read the output of {name:?}"), &cause);
-    let stdin = nothing().map_err(refused)?;
-    let stdin = stdin.as_fd();
+    let context = spawn.command.context.as_ref();
+    let null;
+    let own = io::stdin();
+    let stdin = match context.is_some_and(|context| context.foreground) {
+        true => own.as_fd(),
+        false => {
+            null = nothing().map_err(refused)?;
+            null.as_fd()
+        }
+    };
     if spawn.command.raw {
         let output = None;
         let pid = command::start(spawn, kept, &Streams { stdin, output })?;

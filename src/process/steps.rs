@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 
+use super::terminal;
 use crate::config::ContextSpec;
 use crate::config::limits::{Limit, Resource, UNLIMITED};
 use crate::message::StartError;
@@ -53,6 +54,7 @@ pub(super) enum Step {
     NoNewPrivileges,
     Umask(u32),
     Directory(CString),
+    Foreground,
 }
 
 /// Supplementary groups.
@@ -87,6 +89,9 @@ pub(super) fn of(context: &ContextSpec) -> io::Result<Vec<Step>> {
     if let Some(cwd) = &context.cwd {
         let cwd = CString::new(cwd.as_os_str().as_bytes())?;
         steps.push(Step::Directory(cwd));
+    }
+    if context.foreground {
+        steps.push(Step::Foreground);
     }
     Ok(steps)
 }
@@ -199,6 +204,10 @@ impl Step {
                 // SAFETY: path is a C string.
                 done(unsafe { libc::chdir(path.as_ptr()) } == 0)
             }
+            Self::Foreground => {
+                terminal::take_over();
+                Ok(())
+            }
         }
     }
 
@@ -253,6 +262,7 @@ impl fmt::Display for Step {
             Self::NoNewPrivileges => f.write_str("\"noNewPrivileges\""),
             Self::Umask(mask) => write!(f, "\"umask\" ({mask:04o})"),
             Self::Directory(path) => write!(f, "\"cwd\" ({path:?})"),
+            Self::Foreground => f.write_str("the terminal"),
         }
     }
 }

@@ -77,7 +77,12 @@ fn about_supervisor(
         first.push_str(", shutting down");
     }
     add("supervisor", first);
-    add("config", text(supervisor, "config"));
+    if supervisor
+        .get("config")
+        .is_some_and(|config| !config.is_null())
+    {
+        add("config", text(supervisor, "config"));
+    }
     if let Some(reload) = object(supervisor, "lastReload") {
         let age = ago(reload, "secondsAgo");
         add(

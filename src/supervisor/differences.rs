@@ -91,6 +91,7 @@ fn of_contexts(before: Option<&Arc<ContextSpec>>, now: Option<&Arc<ContextSpec>>
         oom_score_adj,
         limits,
         no_new_privileges,
+        foreground: _,
         login,
         common,
         files,

@@ -15,6 +15,7 @@
 mod differences;
 mod effects;
 mod ending;
+mod forwarding;
 mod health;
 mod index;
 mod job;
@@ -64,8 +65,8 @@ struct JobId(u32);
 pub struct Identity {
     /// `CONTAINERPILOT_PID` of every child.
     pub pid: u32,
-    /// The configuration file.
-    pub config: PathBuf,
+    /// The configuration file, if there is one.
+    pub config: Option<PathBuf>,
     /// What it was started with as the init of a machine, if it is one.
     pub init: Option<InitSpec>,
     /// The environment the supervisor was started with.
@@ -240,6 +241,7 @@ impl Supervisor {
                 let actions = [Action::ReopenLog, Action::KeepSocket];
                 self.fx.actions.extend(actions);
             }
+            Signal::ToPassOn(signal) => self.forward(signal),
         }
     }
 

@@ -7,11 +7,12 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::JobId;
 use super::differences::{self, Keys};
-use crate::config::{Config, JobSpec, WatchSpec};
+use crate::config::{Config, ControlSpec, JobSpec, WatchSpec};
 
 /// What a reload does with one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +174,11 @@ fn step(before: Option<(JobId, &JobSpec)>, spec: JobSpec) -> Step {
     Step { change, spec, item }
 }
 
+/// Where the control plane listens, if it does.
+pub(super) fn socket(control: &Option<ControlSpec>) -> Option<&Path> {
+    control.as_ref().map(|control| &*control.socket)
+}
+
 /// All but the jobs.
 pub(super) fn of_settings(before: &Config, now: &Config) -> Vec<Item> {
     let Config {
@@ -202,16 +208,14 @@ pub(super) fn of_settings(before: &Config, now: &Config) -> Vec<Item> {
         consul.as_ref(),
         differences::of_consul,
     ));
-    if control.socket == before.control.socket {
-        items.extend(of_option(
+    match socket(control).filter(|to| Some(*to) != socket(&before.control)) {
+        Some(to) => items.push(Item::new("move", format!("control: {}", to.display()))),
+        None => items.extend(of_option(
             "control",
-            Some(&before.control),
-            Some(control),
+            before.control.as_ref(),
+            control.as_ref(),
             differences::of_control,
-        ));
-    } else {
-        let to = control.socket.display();
-        items.push(Item::new("move", format!("control: {to}")));
+        )),
     }
     items.extend(of_option(
         "logging",

@@ -12,7 +12,7 @@ use log::Level;
 
 use super::effects::Phase;
 use super::job::Job;
-use super::plan::{self, Change, Plan, Step};
+use super::plan::{self, Change, Plan, Step, socket};
 use super::{JobId, Supervisor};
 use crate::config::logging::Level as LogLevel;
 use crate::config::{Config, JobSpec};
@@ -132,7 +132,7 @@ impl Supervisor {
     /// What it takes to get to `config`, whose jobs move into the plan.
     fn plan(&self, config: &mut Config) -> Plan {
         let mut settings = plan::of_settings(&self.config, config);
-        let moved = config.control.socket != self.config.control.socket;
+        let moved = socket(&config.control) != socket(&self.config.control);
         let ips = config.advertised_ips();
         settings.push(plan::of_environment(moved, &self.advertised_ips, &ips));
         let current = self.jobs.iter().filter(|(_, job)| !job.is_retired());

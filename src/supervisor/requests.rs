@@ -74,10 +74,9 @@ impl Supervisor {
     pub(super) fn refresh_environment(&mut self) {
         let mut environment = self.identity.environment.clone();
         environment.set("CONTAINERPILOT_PID", self.identity.pid.to_string());
-        environment.set(
-            "CONTAINERPILOT_SOCKET",
-            self.config.control.socket.as_os_str(),
-        );
+        if let Some(control) = &self.config.control {
+            environment.set("CONTAINERPILOT_SOCKET", control.socket.as_os_str());
+        }
         for (name, address) in &self.advertised_ips {
             environment.set(name.as_str(), address.to_string());
         }

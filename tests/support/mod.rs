@@ -39,6 +39,7 @@ pub(crate) mod prometheus;
 pub(crate) mod streams;
 pub(crate) mod supervisor;
 pub(crate) mod temporary;
+pub(crate) mod terminal;
 pub(crate) mod validation;
 
 use std::net::Ipv4Addr;
@@ -48,8 +49,9 @@ use std::time::{Duration, Instant};
 
 pub(crate) use command::{Outcome, run};
 pub(crate) use facts::{Facts, Gate, Lifeline};
-pub(crate) use supervisor::{Start, Supervisor, jobs};
+pub(crate) use supervisor::{Start, Supervisor, arguments, jobs};
 pub(crate) use temporary::Temporary;
+pub(crate) use terminal::Terminal;
 
 /// How long anything may take before a test fails. Never a measure of speed:
 /// the machine may be busy with other tests.

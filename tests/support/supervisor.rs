@@ -25,6 +25,7 @@ pub(crate) struct Start {
     socket: String,
     through: Vec<String>,
     program: PathBuf,
+    arguments: Option<Vec<String>>,
     is_pid1: bool,
     reads_stdout: bool,
 }
@@ -41,8 +42,18 @@ pub(crate) fn jobs(jobs: &str) -> Start {
         socket: "socket".to_owned(),
         through: Vec::new(),
         program: binary(),
+        arguments: None,
         is_pid1: false,
         reads_stdout: true,
+    }
+}
+
+/// A supervisor that is given these arguments instead of a configuration file, such
+/// as a command. `@DIR@` in them becomes the directory of the test.
+pub(crate) fn arguments(words: &[&str]) -> Start {
+    Start {
+        arguments: Some(words.iter().map(ToString::to_string).collect()),
+        ..jobs("")
     }
 }
 
@@ -160,9 +171,12 @@ impl Start {
         }
         let mut command = command::command(&words[0]);
         command.args(&words[1..]);
+        let directory = self.directory.path().to_str().unwrap();
+        match &self.arguments {
+            Some(words) => command.args(words.iter().map(|word| word.replace("@DIR@", directory))),
+            None => command.arg("-config").arg(config),
+        };
         command
-            .arg("-config")
-            .arg(config)
             .env("FACTS", self.directory.join("facts"))
             .env("LIFELINE", self.directory.join("lifeline"))
             .env("GATE", self.directory.join("gate"))

@@ -59,7 +59,7 @@ fn an_empty_object_has_every_default() {
         assert_eq!(config.logging, logging);
         assert_eq!(config.stop_timeout, Duration::from_secs(5));
         assert_eq!(
-            config.control.socket,
+            config.control.unwrap().socket,
             PathBuf::from("/var/run/containerpilot.socket")
         );
         assert!(config.jobs.is_empty() && config.watches.is_empty());
@@ -86,7 +86,10 @@ fn every_part_of_the_file_is_read() {
         LogOutput::File("/var/log/app.log".into())
     );
     assert_eq!(config.stop_timeout, Duration::from_secs(60));
-    assert_eq!(config.control.socket, PathBuf::from("/run/cp.sock"));
+    assert_eq!(
+        config.control.unwrap().socket,
+        PathBuf::from("/run/cp.sock")
+    );
     let names: Vec<&str> = config.jobs.iter().map(|job| &*job.name).collect();
     assert_eq!(names, ["app", "other"]);
     assert_eq!(
@@ -248,13 +251,13 @@ fn logging_words_are_known_in_any_case() {
 fn a_socket_has_a_path_that_the_kernel_can_hold() {
     let longest = format!("/{}", "s".repeat(106));
     let config = good(&format!("{{control: {{socket: '{longest}'}}}}"));
-    assert_eq!(config.control.socket, PathBuf::from(&longest));
+    assert_eq!(config.control.unwrap().socket, PathBuf::from(&longest));
     assert_eq!(
         errors(&format!("{{control: {{socket: '{longest}s'}}}}")),
         ["control.socket: is 108 bytes long; the path of a Unix socket has at most 107"]
     );
     assert_eq!(
-        good("{control: {socket: ''}}").control.socket,
+        good("{control: {socket: ''}}").control.unwrap().socket,
         PathBuf::from(control::DEFAULT_SOCKET)
     );
 }

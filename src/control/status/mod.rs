@@ -8,7 +8,7 @@
 mod json;
 
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -44,8 +44,8 @@ pub struct SupervisorStatus {
     pub is_shutting_down: bool,
     /// Whether nothing is checked and nothing is advertised.
     pub maintenance: bool,
-    /// The configuration file.
-    pub config: PathBuf,
+    /// The configuration file, if there is one.
+    pub config: Option<PathBuf>,
     /// The last reload that was accepted or refused; dry runs do not count.
     pub last_reload: Option<Told>,
     /// Whether Consul can be reached, if it is configured; unknown until it was
@@ -279,10 +279,11 @@ impl SupervisorStatus {
                 told.to_json(object, SINCE, times)
             }
         });
+        let config = self.config.as_deref().map(Path::to_string_lossy);
         times
             .past(object, ("started", "uptimeSeconds"), self.started)
             .bool("maintenance", self.maintenance)
-            .text("config", &self.config.to_string_lossy())
+            .optional_text("config", config.as_deref())
             .object("lastReload", reload)
             .object("consul", consul)
     }

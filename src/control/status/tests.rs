@@ -123,7 +123,7 @@ fn the_supervisor_tells_what_has_become_of_it() {
             started: start,
             is_shutting_down: false,
             maintenance: true,
-            config: "/etc/containerpilot.json5".into(),
+            config: Some("/etc/containerpilot.json5".into()),
             last_reload: Some(refused),
             consul: Some(Some(reachable)),
         },

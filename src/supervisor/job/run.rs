@@ -6,7 +6,7 @@ use super::{Job, State, Step};
 use crate::config::Start;
 use crate::control::status::Cause;
 use crate::event::Code;
-use crate::message::{ExecId, ExitStatus, Pid, StartError};
+use crate::message::{Action, ExecId, ExitStatus, Pid, StartError};
 use crate::supervisor::effects::{Effects, Outcome};
 use crate::supervisor::timers::Timer;
 
@@ -19,6 +19,8 @@ pub(super) struct Run {
     pub(super) pid: Option<Pid>,
     /// Sent before the process had started: it is passed on as soon as it has.
     signal: Option<i32>,
+    /// Likewise, to the process alone and not to its group.
+    forwarded: Vec<i32>,
     /// When it was asked for; its timeout counts from here.
     pub(super) began: Instant,
     pub(super) timed_out: bool,
@@ -48,6 +50,9 @@ impl Job {
             return;
         };
         run.pid = Some(pid);
+        let forwarded = std::mem::take(&mut run.forwarded).into_iter();
+        fx.actions
+            .extend(forwarded.map(|signal| Action::Signal(pid, signal)));
         if let Some(signal) = run.signal.take() {
             fx.signal(pid, signal);
         }
@@ -63,6 +68,19 @@ impl Job {
             }
             self.begin_checks(fx);
         }
+    }
+
+    /// Passes a signal on to the process of the live run alone. Returns whether
+    /// there is a run.
+    pub(in crate::supervisor) fn forward(&mut self, signal: i32, fx: &mut Effects) -> bool {
+        let Some(run) = self.current_run() else {
+            return false;
+        };
+        match run.pid {
+            Some(pid) => fx.actions.push(Action::Signal(pid, signal)),
+            None => run.forwarded.push(signal),
+        }
+        true
     }
 
     /// So many checks of the live run have failed that it is stopped.
@@ -139,8 +157,11 @@ impl Job {
         let took = fx.since(run.began);
         let success = status.is_success() && !timed_out && !unhealthy;
         let told = timed_out || unhealthy;
-        let expected =
-            success || told || matches!(self.state, State::Stopping(_, Step::Terminating));
+        let expected = success
+            || told
+            || matches!(self.state, State::Stopping(_, Step::Terminating))
+            // Whoever sees its output sees its exit code.
+            || self.is_foreground();
         if expected {
             fx.debug(Some(&self.label), || status.to_string());
         } else {
@@ -167,6 +188,13 @@ impl Job {
         if let Some(pid) = pid.filter(|_| unhealthy || self.is_stopping()) {
             fx.signal(pid, libc::SIGKILL);
         }
+    }
+
+    /// Whether the job has the supervisor's terminal.
+    fn is_foreground(&self) -> bool {
+        let exec = self.spec.exec.as_ref();
+        let context = exec.and_then(|exec| exec.context.as_ref());
+        context.is_some_and(|context| context.foreground)
     }
 
     /// The live run.
@@ -196,6 +224,7 @@ impl Job {
             exec,
             pid: None,
             signal: None,
+            forwarded: Vec::new(),
             began: fx.now,
             timed_out: false,
             unhealthy: false,

@@ -11,6 +11,7 @@ mod conditions;
 mod conditions_reload;
 mod ending;
 mod essential;
+mod forwarding;
 mod health;
 mod jobs;
 mod operations;

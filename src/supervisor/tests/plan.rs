@@ -11,8 +11,8 @@ use crate::config::limits::{Limit, Resource};
 use crate::config::logging::{Level, LogOutput};
 use crate::config::variables::Variables;
 use crate::config::{
-    Config, ConsulSpec, ContextSpec, InitialStatus, JobSpec, MetricKind, MetricSpec, ServiceSpec,
-    TelemetrySpec, WatchSpec,
+    Config, ConsulSpec, ContextSpec, ControlSpec, InitialStatus, JobSpec, MetricKind, MetricSpec,
+    ServiceSpec, TelemetrySpec, WatchSpec,
 };
 use crate::control::api::{Reload, Reply, Request};
 use crate::message::{Message, Signal};
@@ -157,7 +157,7 @@ fn a_plan_names_every_setting_that_changes() {
     now.watches = vec![watch("same", 1), watch("new", 1), watch("changed", 2)];
     now.consul = consul("c:2");
     now.telemetry = telemetry(9091, "b");
-    now.control.socket = "/run/other.socket".into();
+    now.control = Some(ControlSpec::at("/run/other.socket"));
     now.logging.level = Level::Warn;
     now.logging.output = LogOutput::Stderr;
     now.stop_timeout = Duration::from_secs(9);
@@ -275,6 +275,7 @@ fn context() -> ContextSpec {
             hard: 0,
         }],
         no_new_privileges: true,
+        foreground: true,
         login: secret.clone(),
         common: Arc::new(secret.clone()),
         files: secret.clone(),

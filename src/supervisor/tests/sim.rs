@@ -89,7 +89,7 @@ impl Sim {
             requests,
             consul_requests: ConsulRequests::default(),
             pid: 1,
-            config: "/etc/test.json5".into(),
+            config: Some("/etc/test.json5".into()),
             environment,
         };
         let mut sim = Self {
@@ -280,6 +280,7 @@ impl Sim {
             Action::Spawn(spawn) => self.spawn(&spawn),
             Action::Probe(probe) => self.probe(&probe),
             Action::SignalGroup(pid, signal) => self.signal_group(pid, signal),
+            Action::Signal(pid, signal) => self.note("pass on", &format!("{signal} to {pid}")),
             Action::Log(log::Level::Debug, None, text) => {
                 let event = text.strip_prefix("event: ");
                 event

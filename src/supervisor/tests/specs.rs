@@ -174,7 +174,7 @@ pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
             ..LoggingSpec::default()
         },
         stop_timeout: Duration::from_secs(5),
-        control: ControlSpec::at("/run/test.socket"),
+        control: Some(ControlSpec::at("/run/test.socket")),
         end_leftovers: false,
         init: None,
         jobs,
