@@ -4,9 +4,10 @@
 //! and yields before it sleeps: on one CPU that is time taken from the very
 //! thread it waits for. This one sleeps at once.
 
-use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 
 /// The two ends of a new handoff.
 pub fn handoff<T>() -> (Giver<T>, Taker<T>) {

@@ -1,62 +1,66 @@
 //! Messages from many threads to one, in the order in which they come.
 //!
-//! It has no bound: whoever sends never waits. The reader sleeps at once, without
-//! looking many times before, as that would be time taken from those it waits
-//! for; and it can be woken without a message, so that one thread can wait for
-//! messages and for [signals](crate::signals) at once.
+//! A channel of crossbeam's without a bound: whoever sends never waits. Only the
+//! waiting is another: that channel's receiver looks many times and yields before
+//! it sleeps, which is time taken from those it waits for, and nothing but a
+//! message ends its sleep. This one sleeps at once; and it can be woken without a
+//! message, so that one thread waits for messages and for
+//! [signals](crate::signals).
 
-use std::collections::VecDeque;
-use std::sync::mpsc::{RecvTimeoutError, SendError, TryRecvError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// How many messages an empty inbox keeps room for.
-const IDLE: usize = 32;
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendError, TryRecvError, unbounded};
 
 /// The two ends of a new inbox.
 pub fn inbox<T>() -> (Sender<T>, Inbox<T>) {
-    let shared = Arc::new(Shared(Mutex::new(State {
-        messages: VecDeque::new(),
-        senders: 1,
-        reader: None,
-        is_closed: false,
-    })));
-    (Sender(Arc::clone(&shared)), Inbox(shared))
+    let (sender, messages) = unbounded();
+    let bell = Bell::default();
+    let sender = Sender {
+        messages: sender,
+        bell: bell.clone(),
+    };
+    (sender, Inbox { messages, bell })
 }
 
-#[derive(Debug)]
-struct Shared<T>(Mutex<State<T>>);
+/// Wakes the reader. Rings when it is dropped, too.
+#[derive(Clone, Debug, Default)]
+struct Bell(Arc<Mutex<Option<Thread>>>);
 
-#[derive(Debug)]
-struct State<T> {
-    messages: VecDeque<T>,
-    senders: usize,
-    /// The reader, if it is to be woken.
-    reader: Option<Thread>,
-    /// Nobody will read any more.
-    is_closed: bool,
-}
+impl Bell {
+    /// The next ring is for this thread.
+    fn set(&self, reader: Thread) {
+        *self.lock() = Some(reader);
+    }
 
-impl<T> Shared<T> {
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Thread>> {
         // What it guards is never left half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Wakes the reader, if it sleeps or is about to.
+    fn ring(&self) {
+        let reader = self.lock().take();
+        if let Some(reader) = reader {
+            reader.unpark();
+        }
+    }
 }
 
-/// Wakes the reader, if it sleeps.
-fn wake<T>(mut state: MutexGuard<'_, State<T>>) {
-    let reader = state.reader.take();
-    drop(state);
-    if let Some(reader) = reader {
-        reader.unpark();
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.ring();
     }
 }
 
 /// The end that messages are sent from, to be cloned.
 #[derive(Debug)]
-pub struct Sender<T>(Arc<Shared<T>>);
+pub struct Sender<T> {
+    // In this order: the bell rings when this end is closed.
+    messages: crossbeam_channel::Sender<T>,
+    bell: Bell,
+}
 
 impl<T> Sender<T> {
     /// Sends a message. Never waits.
@@ -64,36 +68,27 @@ impl<T> Sender<T> {
     /// # Errors
     /// Nobody will read it: it is given back.
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
-        let mut state = self.0.lock();
-        if state.is_closed {
-            return Err(SendError(message));
-        }
-        state.messages.push_back(message);
-        wake(state);
+        self.messages.send(message)?;
+        self.bell.ring();
         Ok(())
     }
 }
 
 impl<T> Clone for Sender<T> {
     fn clone(&self) -> Self {
-        self.0.lock().senders += 1;
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<T> Drop for Sender<T> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.senders -= 1;
-        if state.senders == 0 {
-            wake(state);
+        Self {
+            messages: self.messages.clone(),
+            bell: self.bell.clone(),
         }
     }
 }
 
 /// The end that messages are read from, by one thread at a time.
 #[derive(Debug)]
-pub struct Inbox<T>(Arc<Shared<T>>);
+pub struct Inbox<T> {
+    messages: Receiver<T>,
+    bell: Bell,
+}
 
 impl<T> Inbox<T> {
     /// The next message, if there is one.
@@ -101,13 +96,7 @@ impl<T> Inbox<T> {
     /// # Errors
     /// There is none yet, or will be none.
     pub fn try_recv(&self) -> Result<T, TryRecvError> {
-        let mut state = self.0.lock();
-        state.reader = None;
-        let none = match state.senders {
-            0 => TryRecvError::Disconnected,
-            _ => TryRecvError::Empty,
-        };
-        state.messages.pop_front().ok_or(none)
+        self.messages.try_recv()
     }
 
     /// The next message, waiting for it.
@@ -137,50 +126,42 @@ impl<T> Inbox<T> {
 
     fn recv_until(&self, deadline: Option<Instant>) -> Result<T, RecvTimeoutError> {
         loop {
-            match self.try_recv() {
+            let mut next = self.try_recv();
+            if let Err(TryRecvError::Empty) = next {
+                self.bell.set(thread::current());
+                // Whoever was faster than that has rung for nobody.
+                next = self.try_recv();
+            }
+            match next {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-                Err(TryRecvError::Empty) => {}
-            }
-            if !self.wait(deadline) {
-                return Err(RecvTimeoutError::Timeout);
+                Err(TryRecvError::Empty) if sleep(deadline) => {}
+                Err(TryRecvError::Empty) => return Err(RecvTimeoutError::Timeout),
             }
         }
     }
 
     /// Waits until there may be a message, or somebody wakes this thread. False if
-    /// `deadline` has come before.
+    /// `deadline` has come before. For a reader that knows of a sender that stays.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
-        let mut state = self.0.lock();
-        if !state.messages.is_empty() || state.senders == 0 {
-            return true;
-        }
-        state.messages.shrink_to(IDLE);
-        state.reader = Some(thread::current());
-        drop(state);
-        // A thread that is woken before it sleeps does not sleep.
-        let Some(deadline) = deadline else {
-            thread::park();
-            return true;
-        };
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return false;
-        }
-        thread::park_timeout(left);
-        true
+        self.bell.set(thread::current());
+        !self.messages.is_empty() || sleep(deadline)
     }
 }
 
-impl<T> Drop for Inbox<T> {
-    fn drop(&mut self) {
-        let mut state = self.0.lock();
-        state.is_closed = true;
-        let unread = std::mem::take(&mut state.messages);
-        drop(state);
-        // It may be the last to know other senders of this very inbox.
-        drop(unread);
+/// Sleeps until the thread is woken; not at all if that has happened since it slept
+/// last. False if `deadline` has come before.
+fn sleep(deadline: Option<Instant>) -> bool {
+    let Some(deadline) = deadline else {
+        thread::park();
+        return true;
+    };
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return false;
     }
+    thread::park_timeout(left);
+    true
 }
 
 #[cfg(test)]
@@ -227,7 +208,6 @@ mod tests {
         assert_eq!((inbox.recv(), inbox.recv()), (Ok(1), Ok(2)));
         assert_eq!(inbox.try_recv(), Err(TryRecvError::Disconnected));
         assert_eq!(inbox.recv(), Err(RecvTimeoutError::Disconnected));
-        assert!(inbox.wait(None), "there is nothing to wait for");
     }
 
     #[test]
@@ -258,6 +238,16 @@ mod tests {
     }
 
     #[test]
+    fn the_last_end_that_closes_is_noticed_at_any_moment() {
+        for _ in 0..1000 {
+            let (sender, inbox) = inbox::<u8>();
+            let closing = thread::spawn(move || drop(sender));
+            assert_eq!(inbox.recv(), Err(RecvTimeoutError::Disconnected));
+            closing.join().unwrap();
+        }
+    }
+
+    #[test]
     fn whoever_wakes_the_thread_ends_the_wait_also_before_it_begins() {
         let (_sender, inbox) = inbox::<u8>();
         thread::current().unpark();
@@ -274,16 +264,5 @@ mod tests {
         assert_eq!(Arc::strong_count(&value), 1);
         let refused = sender.send(value).unwrap_err();
         assert_eq!(*refused.0, 7);
-    }
-
-    #[test]
-    fn much_at_once_leaves_no_room_behind() {
-        let (sender, inbox) = inbox();
-        for number in 0..10_000 {
-            sender.send(number).unwrap();
-        }
-        while inbox.try_recv().is_ok() {}
-        assert!(!inbox.wait(Some(Instant::now())));
-        assert!(inbox.0.lock().messages.capacity() <= 2 * IDLE);
     }
 }

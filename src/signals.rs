@@ -101,31 +101,18 @@ fn message(signal: libc::c_int) -> Message {
 }
 
 /// What any thread does when a signal interrupts it.
-extern "C" fn note(signal: libc::c_int) {
-    // SAFETY: every thread has its own, for as long as it lives.
-    let errno = unsafe { libc::__errno_location() };
-    // SAFETY: as above.
-    let before = unsafe { *errno };
+fn note(signal: libc::c_int) {
     ARRIVED.fetch_or(bit(signal), Ordering::Release);
     // To unpark is an exchange and a call of the kernel: it takes no lock.
     if let Some(reader) = READER.get() {
         reader.unpark();
     }
-    // SAFETY: as above. What is interrupted must not see another error.
-    unsafe { *errno = before };
 }
 
 fn handle(signal: libc::c_int) -> io::Result<()> {
-    // SAFETY: sigaction is plain data for which all zeros is valid.
-    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
-    action.sa_sigaction = note as extern "C" fn(libc::c_int) as libc::sighandler_t;
-    action.sa_flags = libc::SA_RESTART;
-    // SAFETY: the handler does nothing that must not be done in one: it allocates
-    // nothing, takes no lock and cannot panic.
-    match unsafe { libc::sigaction(signal, &raw const action, ptr::null_mut()) } {
-        0 => Ok(()),
-        _ => Err(io::Error::last_os_error()),
-    }
+    // SAFETY: what it does may be done in a handler: it allocates nothing, takes no
+    // lock and cannot panic. The registry keeps errno.
+    unsafe { signal_hook::low_level::register(signal, move || note(signal)) }.map(drop)
 }
 
 /// Every signal that somebody may send to a command: not those of faults, which are

@@ -8,9 +8,10 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
-use std::sync::mpsc::RecvTimeoutError;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
+
+use crossbeam_channel::RecvTimeoutError;
 
 use super::api::{self, Asked, Endpoint, Reply, Request};
 use super::place::Place;

@@ -6,9 +6,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, TryRecvError};
 use std::time::Instant;
 
+use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 use log::log;
 
 use super::consul::Client;

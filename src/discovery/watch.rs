@@ -7,9 +7,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::RecvTimeoutError;
 use log::{info, warn};
 
 use super::backoff::Backoff;

@@ -2,7 +2,6 @@
 
 use std::net::Ipv4Addr;
 use std::sync::Arc;
-use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
@@ -10,6 +9,7 @@ use containerpilot::discovery::Discovery;
 use containerpilot::inbox::{Inbox, inbox};
 use containerpilot::message::{Instance, Message, WatchId, Wish};
 use containerpilot::telemetry::metrics::{ConsulOp, ConsulRequests};
+use crossbeam_channel::RecvTimeoutError;
 
 use crate::log;
 use crate::support::PATIENCE;
