@@ -5,7 +5,7 @@
 //! operator sees all faults of a file at once. Nothing here decides what is a
 //! fault.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::sync::Arc;
 
 use super::origins::Origins;
@@ -112,7 +112,7 @@ impl Errors {
             file: None,
             position,
             path: String::new(),
-            message,
+            message: printable(message),
             excerpt,
         };
         Self {
@@ -194,27 +194,17 @@ impl fmt::Display for Path<'_> {
             Self::Root => Ok(()),
             Self::Key(parent, key) => {
                 dot(f, parent)?;
-                printable(key, f)
+                f.write_str(key)
             }
             Self::Named(list, _, label, name) => {
                 if let Path::Key(parent, _) = list {
                     dot(f, parent)?;
                 }
-                write!(f, "{label}[")?;
-                printable(name, f)?;
-                f.write_str("]")
+                write!(f, "{label}[{name}]")
             }
             Self::Index(list, index) => write!(f, "{list}[{index}]"),
         }
     }
-}
-
-/// Writes a text of the file so that it begins no line and steers no terminal.
-fn printable(text: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    text.chars().try_for_each(|c| match c.is_control() {
-        true => write!(f, "{}", c.escape_default()),
-        false => f.write_char(c),
-    })
 }
 
 /// Collects what is found while a configuration is read.
@@ -291,11 +281,27 @@ fn finding(severity: Severity, at: &Path<'_>, message: String) -> (Option<Locati
         severity,
         file: None,
         position: None,
-        path: at.to_string(),
-        message,
+        path: printable(at.to_string()),
+        message: printable(message),
         excerpt: None,
     };
     (Some(at.location()), finding)
+}
+
+/// What is said with words of the file in it, so that they begin no line and steer
+/// no terminal.
+fn printable(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c.is_control() {
+            true => shown.extend(c.escape_default()),
+            false => shown.push(c),
+        }
+    }
+    shown
 }
 
 #[cfg(test)]
@@ -326,11 +332,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_in_a_path_begins_no_line_and_steers_no_terminal() {
+    fn words_of_the_file_begin_no_line_and_steer_no_terminal() {
         let jobs = Path::Root.key("jobs");
         let job = Path::Named(&jobs, 0, "job", "é\n\u{1b}[31m\u{85}");
-        let shown = job.key("a\rb").to_string();
-        assert_eq!(shown, r"job[é\n\u{1b}[31m\u{85}].a\rb");
+        let mut findings = Findings::default();
+        findings.error(&job.key("a\rb"), "is no \t or \0");
+        let shown = findings.finish("").unwrap_err().to_string();
+        let expected = r"job[é\n\u{1b}[31m\u{85}].a\rb: is no \t or \u{0}";
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -371,7 +371,11 @@ fn reason(error: &Error, deadline: Duration) -> String {
         Error::HostNotFound => "unknown host".to_owned(),
         Error::Protocol(_) => format!("the answer is not HTTP ({error})"),
         Error::BodyExceedsLimit(_) => format!("the answer is larger than {LARGEST} bytes"),
-        Error::Other(cause) => format!("the answer makes no sense: {cause}"),
+        Error::Other(cause) => {
+            // It quotes the answer.
+            let cause: String = cause.to_string().chars().take(SHOWN as usize).collect();
+            format!("the answer makes no sense: {cause}")
+        }
         Error::Io(cause) => {
             let text = cause.to_string();
             let is_tls = ["certificate", "alert"].iter().any(|it| text.contains(it));
@@ -427,6 +431,19 @@ mod tests {
         ] {
             assert_eq!(one_line(text), expected);
         }
+    }
+
+    #[test]
+    fn an_answer_that_makes_no_sense_is_not_quoted_at_length() {
+        let answer = format!("{:?}", "é".repeat(10_000));
+        let error = serde_json::from_str::<Instances>(&answer);
+        let error = error.map_or_else(
+            |error| Error::Other(Box::new(error)),
+            |_| Error::HostNotFound,
+        );
+        let reason = reason(&error, ANSWER);
+        assert!(reason.starts_with("the answer makes no sense: invalid type: string \"éé"));
+        assert!(reason.chars().count() < 300, "{reason}");
     }
 
     fn client(address: &str, token: Option<&str>) -> Client {

@@ -54,7 +54,7 @@ impl<'t> Walk<'t> {
             let skipped = if rest.starts_with("//") {
                 rest.find(is_line_end).unwrap_or(rest.len())
             } else if rest.starts_with("/*") {
-                rest.find("*/").expect("the end of a comment") + 2
+                rest[2..].find("*/").expect("the end of a comment") + 4
             } else {
                 rest.find(|c| !is_space(c)).unwrap_or(rest.len())
             };
