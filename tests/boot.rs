@@ -15,10 +15,15 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use support::command::{command, wait};
 use support::lines::Lines;
-use support::{Temporary, deadline, jobs, namespace, programs, run, skip};
+use support::{Temporary, jobs, namespace, programs, run, skip};
+
+/// How long a machine may take for its whole life. Its processor is a program, which
+/// shares ours with other tests.
+const PATIENCE: Duration = Duration::from_secs(240);
 
 /// Loads what the kernel of a distribution has as modules, in order.
 const MODULES: &str = "cd /modules && for module in watchdog softdog virtio_ring virtio virtio_pci_legacy_dev \
@@ -98,7 +103,7 @@ impl Machine {
     /// Waits until the machine is off and returns what the console showed.
     #[track_caller]
     fn wait_for_end(mut self) -> (Vec<String>, Temporary) {
-        let status = wait(&mut self.emulator, deadline());
+        let status = wait(&mut self.emulator, Instant::now() + PATIENCE);
         if status.is_none() {
             self.emulator.kill().unwrap();
             panic!("the machine is still on: {:#?}", self.console.all());
@@ -192,7 +197,7 @@ fn a_machine_comes_up_withstands_its_jobs_and_switches_itself_off() {
     let script = r#"
         echo "host $(hostname)"
         for mount in /proc /sys /dev /dev/pts /run; do grep -q " $mount " /proc/mounts && echo "mount $mount"; done
-        ping -c 1 -w 5 127.0.0.1 >/dev/null && echo "loopback is up"
+        ping -c 1 -w 30 127.0.0.1 >/dev/null && echo "loopback is up"
         until [ "$(cat /sys/class/watchdog/watchdog0/state)" = active ]; do usleep 100000; done
         echo "watchdog of $(cat /sys/class/watchdog/watchdog0/timeout)"
         kill -9 1; kill -STOP 1
@@ -238,6 +243,67 @@ fn a_machine_comes_up_withstands_its_jobs_and_switches_itself_off() {
     assert!(is_clean(&folder.join("disk")), "{console:#?}");
 }
 
+/// A job that forks without end, in a user's share of processes; one that is killed
+/// whenever it runs; and a script that looks at both.
+const ASSAULT: &str = r#"
+    # How many processes there are of the user: the owner of their /proc.
+    count() { set -- $(find /proc -maxdepth 1 -user 4711 2>/dev/null); echo $#; }
+    until [ "$(count)" -ge 30 ]; do usleep 100000; done
+    for look in 1 2 3 4 5; do
+        now=$(count)
+        [ "$now" -le 40 ] || echo "too many: $now"
+        containerpilot -ping
+    done
+    echo "bounded"
+    containerpilot -stop bomb
+    until [ "$(count)" = 0 ]; do usleep 100000; done
+    echo "defused"
+    for kill in 1 2 3 4 5; do
+        read pid </run/victims
+        kill -9 $pid
+    done
+    read pid </run/victims
+    # Everybody but this shell, and whom the kernel does not let it kill.
+    kill -9 -1
+    read pid </run/victims
+    echo "all are there again"
+    containerpilot -ping
+    containerpilot -poweroff
+    sleep 1000
+"#;
+
+#[test]
+fn a_machine_outlives_a_fork_bomb_and_the_killing_of_all_processes() {
+    let configuration = r#"{
+        init: {},
+        jobs: [
+            { name: "pipe", exec: ["mkfifo", "/run/victims"] },
+            { name: "victim", exec: ["sh", "-c", "echo $$ >/run/victims; exec sleep 1000"], restarts: "unlimited", backoff: "none",
+              when: { source: "pipe", once: "exitSuccess" } },
+            { name: "bomb", exec: ["sh", "-c", "bomb() { bomb | bomb & }; bomb; exec sleep 1000"],
+              user: "4711:4711", limits: { nproc: 40 }, nice: 19, when: { source: "pipe", once: "exitSuccess" } },
+            { name: "main", exec: ["sh", "/etc/script"], when: { source: "pipe", once: "exitSuccess" }, logging: { raw: true } },
+        ],
+    }"#;
+    let Some(machine) = Machine::start(configuration, ASSAULT) else {
+        return;
+    };
+    let (console, _) = machine.wait_for_end();
+    let count = |word: &str| console.iter().filter(|line| line.contains(word)).count();
+    for line in [
+        "bounded",
+        "defused",
+        "all are there again",
+        "init: everything has ended: power off",
+        "reboot: Power down",
+    ] {
+        assert!(count(line) > 0, "{line:?} is missing: {console:#?}");
+    }
+    for word in ["panic", "too many"] {
+        assert_eq!(count(word), 0, "{console:#?}");
+    }
+}
+
 #[test]
 fn ctrl_alt_del_starts_the_machine_again() {
     let configuration = r#"{
@@ -247,7 +313,9 @@ fn ctrl_alt_del_starts_the_machine_again() {
     let Some(machine) = Machine::start(configuration, "") else {
         return;
     };
-    machine.console.wait_for("it is up");
+    let patience = Instant::now() + PATIENCE;
+    let is_up = machine.console.wait_by(&["it is up"], patience);
+    assert!(is_up.is_some(), "{:#?}", machine.console.all());
     let _monitor = machine.press("ctrl-alt-delete");
     let (console, _) = machine.wait_for_end();
     let said = |word: &str| console.iter().any(|line| line.contains(word));

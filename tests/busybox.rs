@@ -16,79 +16,14 @@ mod support;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::os::unix::fs::symlink;
-
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use support::command::{command, exit_code, wait};
+use support::command::{exit_code, wait};
 use support::consul::nobody;
-use support::{Outcome, PATIENCE, Temporary, deadline, is_root, namespace, programs, run, skip};
-
-/// A root directory.
-struct Image {
-    root: Temporary,
-}
-
-impl Image {
-    /// One of busybox with this configuration; `None` if this machine cannot run it.
-    fn new(configuration: &str) -> Option<Self> {
-        let busybox = programs::static_busybox()?;
-        let image = Self::from_scratch(configuration)?;
-        let bin = image.root.join("bin");
-        programs::install(&busybox, &bin.join("busybox"));
-        for applet in run(command(busybox).arg("--list")).success() {
-            if applet != "busybox" {
-                symlink("busybox", bin.join(applet)).unwrap();
-            }
-        }
-        Some(image)
-    }
-
-    /// One of nothing but the binary and this configuration.
-    fn from_scratch(configuration: &str) -> Option<Self> {
-        let binary = programs::static_release()?;
-        if !namespace::available() {
-            return None;
-        }
-        let root = Temporary::new();
-        for directory in ["bin", "etc", "run"] {
-            fs::create_dir(root.join(directory)).unwrap();
-        }
-        programs::install(&binary, &root.join("bin/containerpilot"));
-        root.write("etc/containerpilot.json5", configuration);
-        Some(Self { root })
-    }
-
-    /// With one more file.
-    fn file(self, name: &str, text: &str) -> Self {
-        self.root.write(name, text);
-        self
-    }
-
-    /// The supervisor as PID 1. Before, a shell outside does `preparation`, in
-    /// whose words `$0` is the root directory; `options` are those of chroot(1).
-    fn command(&self, preparation: &str, options: &str) -> Command {
-        let mut command = command("unshare");
-        command.args(["--pid", "--mount", "--fork", "--kill-child"]);
-        if !is_root() {
-            command.args(["--user", "--map-root-user"]);
-        }
-        let script = format!("set -e; {preparation}\nexec chroot {options} \"$0\" containerpilot");
-        command
-            .args(["--", "sh", "-c", &script])
-            .arg(self.root.path())
-            .env("CONTAINERPILOT", "/etc/containerpilot.json5");
-        command
-    }
-
-    /// What becomes of the supervisor and its jobs.
-    #[track_caller]
-    fn run(&self, preparation: &str, options: &str) -> Outcome {
-        run(&mut self.command(preparation, options))
-    }
-}
+use support::image::{Image, OF_ITS_OWN, READ_ONLY};
+use support::{Outcome, PATIENCE, deadline, is_root, run, skip};
 
 /// What jobs wrote in raw mode: the supervisor's own lines begin with the time.
 fn said(outcome: &Outcome) -> Vec<&str> {
@@ -217,10 +152,6 @@ const PING: &str = r#"jobs: [
     { name: "ping", exec: ["containerpilot", "-ping"], logging: { raw: true } },
 ]"#;
 
-/// The files of the image cannot be changed; what is mounted before on `$0/…` can.
-const READ_ONLY: &str = "mount -o remount,ro,bind \"$0\"";
-const OF_ITS_OWN: &str = "mount --bind \"$0\" \"$0\"; cd \"$0\"";
-
 #[test]
 fn an_image_needs_nothing_else() {
     if let Some(image) = Image::from_scratch(&format!("{{ {PING} }}")) {
@@ -284,6 +215,35 @@ fn another_user_than_root_needs_one_writable_directory() {
 }
 
 #[test]
+fn a_command_without_a_file_needs_nothing_at_all() {
+    let Some(image) = Image::from_scratch("") else {
+        return;
+    };
+    // The only other program there is: the same one.
+    let words = ["/bin/containerpilot", "--", "containerpilot", "-version"];
+    for (mounts, options) in [
+        ("".to_owned(), ""),
+        (format!("{OF_ITS_OWN}; {READ_ONLY}"), ""),
+        ("".to_owned(), "--userspec=4711:4711"),
+    ] {
+        if !options.is_empty() && !is_root() {
+            skip("only root can become another user");
+            continue;
+        }
+        let outcome = run(&mut image.command(&mounts, options, &words));
+        assert_eq!((outcome.code, outcome.stderr.len()), (0, 0), "{outcome}");
+        assert!(outcome.stdout[0].starts_with("Version: "), "{outcome}");
+    }
+    let words = ["/bin/containerpilot", "--", "no-such-program"];
+    let outcome = run(&mut image.command("", "", &words));
+    assert_eq!(outcome.code, 127, "{outcome}");
+    assert!(
+        outcome.error_line().contains("not found in PATH"),
+        "{outcome}"
+    );
+}
+
+#[test]
 fn without_dev_a_job_has_an_empty_stdin() {
     let configuration = r#"{ jobs: [
         { name: "read", exec: ["sh", "-c", "read line || echo nothing to read"], logging: { raw: true } },
@@ -343,7 +303,7 @@ fn wait_for_registration(image: &Image, requests: &Receiver<(String, String)>, h
         .write(true)
         .open(image.root.fifo("etc/gate"))
         .unwrap();
-    let mut command = image.command("", "");
+    let mut command = image.supervisor("", "");
     let mut child = command.stdout(Stdio::inherit()).spawn().unwrap();
     loop {
         let (request, to) = requests.recv_timeout(PATIENCE).unwrap();

@@ -56,7 +56,8 @@ impl Lines {
             .unwrap_or_else(|| panic!("no line contains {patterns:?}"))
     }
 
-    fn wait_by(&self, patterns: &[&str], deadline: Instant) -> Option<String> {
+    /// As [`Lines::wait_for_any`]; `None` if none comes before `deadline`.
+    pub(crate) fn wait_by(&self, patterns: &[&str], deadline: Instant) -> Option<String> {
         let mut collected = self.lock();
         loop {
             let fresh = &collected.lines[collected.cursor..];

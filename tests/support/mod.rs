@@ -29,6 +29,7 @@ pub(crate) mod consul;
 pub(crate) mod facts;
 pub(crate) mod fake_consul;
 pub(crate) mod http;
+pub(crate) mod image;
 pub(crate) mod lines;
 pub(crate) mod namespace;
 pub(crate) mod network;
