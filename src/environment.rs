@@ -4,6 +4,7 @@
 //! touches the process's real environment.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 
 use crate::sorted::SortedMap;
 
@@ -11,9 +12,18 @@ use crate::sorted::SortedMap;
 ///
 /// Values are kept as the bytes they are, because a child must receive exactly
 /// what the supervisor was given, valid UTF-8 or not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Environment {
     variables: SortedMap<OsString, OsString>,
+}
+
+impl fmt::Debug for Environment {
+    /// The names alone: a value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.iter().map(|(name, _)| name))
+            .finish()
+    }
 }
 
 impl Environment {

@@ -357,3 +357,42 @@ fn the_clock_on_the_wall_is_only_shown() {
     }
     assert_none(&offences);
 }
+
+#[test]
+fn unsafe_code_has_its_reason_and_stands_only_where_the_manual_says() {
+    let page = fs::read_to_string(repository().join("docs/security.md")).unwrap();
+    let (_, table) = page.split_once("<!-- unsafe -->\n").unwrap();
+    let rows = table.lines().take_while(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|row| row.split('`').nth(1));
+    let named: Vec<PathBuf> = cells.map(PathBuf::from).collect();
+    let (mut offences, mut found, mut blocks) = (Vec::new(), Vec::new(), 0);
+    for source in files("src", &[".rs"]).iter().filter(|it| !it.is_test()) {
+        let path = source.path.strip_prefix(repository()).unwrap();
+        let lines: Vec<_> = source.code().collect();
+        for (number, line) in &lines {
+            let code = line.split("//").next().unwrap_or_default();
+            if !code.contains("unsafe ") || code.contains("unsafe fn") {
+                continue;
+            }
+            blocks += 1;
+            // A statement may begin some lines before its block.
+            let near = &lines[number.saturating_sub(8)..*number];
+            if !near.iter().any(|(_, line)| line.contains("// SAFETY:")) {
+                offences.push(offence(source, *number, "unsafe without a reason"));
+            }
+            found.push(path.to_owned());
+        }
+    }
+    found.dedup();
+    println!("{blocks} blocks of unsafe code in {} files", found.len());
+    for path in found.iter().filter(|path| !named.contains(path)) {
+        offences.push(format!(
+            "{}: docs/security.md does not name it",
+            path.display()
+        ));
+    }
+    for path in named.iter().filter(|path| !found.contains(path)) {
+        offences.push(format!("docs/security.md: {} has none", path.display()));
+    }
+    assert_none(&offences);
+}

@@ -40,6 +40,7 @@ mod reach;
 mod references;
 mod scan;
 pub mod schema;
+mod secrets;
 pub mod series_names;
 pub mod service;
 pub mod size;

@@ -7,6 +7,7 @@ use json5::{ErrorCode, Position};
 
 use super::findings::Errors;
 use super::scan::{Context, Scan};
+use super::secrets;
 use super::value::{DEEPEST, TOO_DEEP, Value};
 
 #[cfg(test)]
@@ -294,9 +295,9 @@ pub(crate) fn refuse(text: &str, position: (usize, usize), message: &str) -> Err
 /// The line of a place, cut if it is long, and a caret below the place.
 fn excerpt(text: &str, (line, column): (usize, usize)) -> String {
     let content = text.split('\n').nth(line.saturating_sub(1));
+    let content = secrets::masked(content.unwrap_or_default());
     let first = column.saturating_sub(SHOWN + 1);
     let shown: String = content
-        .unwrap_or_default()
         .chars()
         .skip(first)
         .take(2 * SHOWN)

@@ -1,0 +1,120 @@
+//! What the page on security says of the release: how it is linked, and what it is
+//! made of.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test that cannot set up its world must fail loudly"
+)]
+
+mod support;
+
+use std::fs;
+use std::process::Command;
+
+use serde_json::Value;
+use support::{programs, run};
+
+/// Of elf(5), for 64 bits.
+const EXECUTABLE: usize = 2;
+const LOAD: u32 = 1;
+const INTERPRETER: u32 = 3;
+const STACK: u32 = 0x6474_e551;
+const RELRO: u32 = 0x6474_e552;
+const MAY_EXECUTE: u32 = 1;
+const MAY_WRITE: u32 = 2;
+
+#[test]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    ignore = "it reads the release for x86_64"
+)]
+fn the_release_is_static_at_a_fixed_place_and_nothing_in_it_can_be_written_and_executed() {
+    let Some(path) = programs::static_release() else {
+        return;
+    };
+    let file = fs::read(path).unwrap();
+    let number = |place: usize, size: usize| {
+        let mut bytes = [0; 8];
+        bytes[..size].copy_from_slice(&file[place..place + size]);
+        u64::from_le_bytes(bytes) as usize
+    };
+    assert_eq!(&file[..5], b"\x7fELF\x02");
+    assert_eq!(number(16, 2), EXECUTABLE);
+    let (headers, size, count) = (number(32, 8), number(54, 2), number(56, 2));
+    let headers = (0..count).map(|index| headers + index * size);
+    let headers: Vec<_> = headers
+        .map(|at| {
+            (
+                number(at, 4) as u32,
+                number(at + 4, 4) as u32,
+                number(at + 40, 8),
+            )
+        })
+        .collect();
+    let of_kind = |wanted| headers.iter().filter(move |(kind, ..)| *kind == wanted);
+    assert_eq!(of_kind(INTERPRETER).count(), 0);
+    for (_, flags, _) in of_kind(LOAD).chain(of_kind(STACK)) {
+        assert_ne!(
+            flags & (MAY_EXECUTE | MAY_WRITE),
+            MAY_EXECUTE | MAY_WRITE,
+            "{headers:x?}"
+        );
+    }
+    assert_eq!(
+        of_kind(STACK)
+            .map(|(_, flags, _)| flags & MAY_EXECUTE)
+            .max(),
+        Some(0)
+    );
+    // What the linker would have protected after relocating: next to nothing.
+    assert!(
+        of_kind(RELRO).all(|(.., size)| *size <= 1024),
+        "{headers:x?}"
+    );
+}
+
+/// Licences that ask for no more than a notice.
+const LICENCES: [&str; 9] = [
+    "Apache-2.0",
+    "MIT",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "Unicode-3.0",
+    "Unlicense",
+    "0BSD",
+    "Zlib",
+];
+
+#[test]
+fn every_package_has_a_licence_that_suits_and_comes_from_the_registry() {
+    // It needs the compiler, wherever that is.
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["metadata", "--format-version", "1", "--locked", "--offline"]);
+    cargo.args(["--filter-platform", "x86_64-unknown-linux-gnu"]);
+    cargo.arg("--manifest-path");
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    let outcome = run(&mut cargo);
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let metadata: Value = serde_json::from_str(&outcome.stdout.join("\n")).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    assert!(packages.len() > 10);
+    let mut offences = Vec::new();
+    for package in packages {
+        let name = &package["name"];
+        let licence = package["license"].as_str().unwrap_or_default();
+        let suits = |licence: &str| {
+            licence
+                .split("AND")
+                .all(|one| LICENCES.contains(&one.trim().trim_matches(['(', ')'])))
+        };
+        if !licence.replace('/', " OR ").split(" OR ").any(suits) {
+            offences.push(format!("{name}: {licence}"));
+        }
+        let source = package["source"].as_str();
+        if source.is_some_and(|source| !source.starts_with("registry+")) {
+            offences.push(format!("{name}: {source:?}"));
+        }
+    }
+    assert_eq!(offences, Vec::<String>::new());
+}
