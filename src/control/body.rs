@@ -197,7 +197,7 @@ impl Offences {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::panic)]
+    #![allow(clippy::panic, clippy::unwrap_used)]
 
     use super::*;
 
@@ -423,6 +423,35 @@ mod tests {
         .map(|offence| format!("the value of \"{offence}"))
         .join("; ");
         assert_eq!(refusal(put_metric(body.as_bytes())), (400, expected));
+    }
+
+    #[test]
+    fn no_body_is_too_deep_for_the_stack_of_a_connection() {
+        let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);
+        let values = [
+            deep("[", "]"),
+            deep("{\"a\":", "}").replace(":}", ":1}"),
+            deep("[{\"a\":", ""),
+            deep("[", ""),
+        ];
+        let bodies = values.iter().flat_map(|value| {
+            ["", "{\"A\": ", "{\"signal\": "].map(|before| format!("{before}{value}}}"))
+        });
+        let bodies: Vec<String> = bodies.collect();
+        let ask_all = move || {
+            for body in &bodies {
+                let body = body.as_bytes();
+                let asked = Asked {
+                    body,
+                    ..Asked::default()
+                };
+                for asked in [put_env(body), put_metric(body), signal(&asked)] {
+                    assert!(matches!(refusal(asked).0, 400 | 422));
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().stack_size(crate::http::STACK);
+        thread.spawn(ask_all).unwrap().join().unwrap();
     }
 
     #[test]

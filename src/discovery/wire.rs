@@ -354,6 +354,34 @@ mod tests {
     }
 
     #[test]
+    fn no_answer_is_too_deep_for_the_stack_of_a_thread() {
+        let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);
+        let values = [
+            deep("[", "]"),
+            deep("{\"Node\":", "}"),
+            deep("[{\"Service\":", ""),
+            deep("[", ""),
+        ];
+        let read_all = move || {
+            for value in &values {
+                let unknown = format!("{{\"Meta\": {value}, \"Tags\": {value}}}");
+                for answer in [value, &format!("[{unknown}]"), &unknown] {
+                    assert!(serde_json::from_reader::<_, Instances>(answer.as_bytes()).is_err());
+                    assert!(serde_json::from_reader::<_, Registered>(answer.as_bytes()).is_err());
+                }
+            }
+            let meta = format!("\"Meta\": {}", deep("[", "]"));
+            let entry = format!(
+                "[{{{meta},\"Node\":{{\"Address\":\"a\"}},\"Service\":{{\"ID\":\"i\",\"Address\":\"\",\"Port\":1,{meta}}}}}]"
+            );
+            let instances = serde_json::from_reader::<_, Instances>(entry.as_bytes());
+            assert_eq!(instances.unwrap().0.len(), 1);
+        };
+        let thread = std::thread::Builder::new().stack_size(crate::discovery::STACK);
+        thread.spawn(read_all).unwrap().join().unwrap();
+    }
+
+    #[test]
     fn paths_carry_every_setting_and_escape_it() {
         let plain = WatchSpec {
             name: "db".into(),

@@ -32,6 +32,8 @@ use std::time::{Duration, Instant};
 pub use tiny_http::Method;
 
 use pool::Pool;
+#[cfg(test)]
+pub(crate) use pool::STACK;
 pub use response::{Body, Response, Source, StreamWriter};
 
 /// What a server may be made to spend; [`Limits::default`] suits both the control

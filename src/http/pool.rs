@@ -31,7 +31,7 @@ use crate::waker::Waker;
 pub(super) use visit::Visit;
 
 /// Enough for parsing, a handler and a panic's message; the rest is on the heap.
-const STACK: usize = 64 << 10;
+pub(crate) const STACK: usize = 64 << 10;
 
 /// Idle threads that stay when all is calm, and when it is not: starting a thread
 /// costs as much as serving several requests.

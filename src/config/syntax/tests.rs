@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::config::{Host, parse};
+use crate::environment::Environment;
 
 /// The message of a text's error, and the text from its caret on.
 fn error(text: &str) -> (String, String) {
@@ -218,6 +220,36 @@ fn a_file_too_deep_for_the_parser_is_refused_before_it() {
             assert_eq!(error(&text).0, message, "{begin}{bracket}");
         }
     }
+}
+
+#[test]
+fn no_file_is_too_deep_for_a_small_stack() {
+    let deep = |open: &str, close: &str| open.repeat(100_000) + &close.repeat(100_000);
+    let texts = [
+        deep("[", "]"),
+        deep("{a:", "}"),
+        format!("{{jobs: {}}}", deep("[{exec: ", "}]")),
+        deep("[{a: ", ""),
+        deep("'", ""),
+        deep("/*", "*/"),
+        format!(
+            "{{include: {}, consul: {}}}",
+            deep("[", "]"),
+            deep("{a:", "}")
+        ),
+    ];
+    let read_all = move || {
+        let (environment, host) = (Environment::default(), Host::new("host", Vec::new()));
+        for text in &texts {
+            assert!(parse(text, &environment, &host).is_err());
+        }
+        // As deep as it may be.
+        let most = format!("{{jobs: {}}}", "[".repeat(63) + &"]".repeat(63));
+        assert!(parse(&most, &environment, &host).is_err());
+    };
+    // A reload's thread has eight times as much.
+    let thread = std::thread::Builder::new().stack_size(256 << 10);
+    thread.spawn(read_all).unwrap().join().unwrap();
 }
 
 #[test]
