@@ -106,7 +106,8 @@ fn there_are_never_two_processes_of_one_job() {
 #[test]
 fn an_interval_with_a_number_of_restarts_ends() {
     let mut supervisor = jobs(
-        r#"{ name: "a", when: { interval: "20ms" }, restarts: 2, exec: ["sh", "-c", "echo run >>$FACTS"] }"#,
+        r#"{ name: "a", when: { interval: "20ms" }, restarts: 2, timeout: "30s",
+             exec: ["sh", "-c", "echo run >>$FACTS"] }"#,
     )
     .start();
     assert_eq!(supervisor.wait_exit(), 0);
