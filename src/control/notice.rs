@@ -1,50 +1,49 @@
-//! Being told that somebody has touched a file, without a thread that waits for it:
-//! inotify(7) with signal-driven I/O, which sends this process SIGIO.
+//! Being told that names in a directory have come or gone, without a thread that waits
+//! for it: `F_NOTIFY` of fcntl(2), which sends this process SIGIO.
 //!
-//! Watches the file itself, not its directory, in which others may be busy. What
-//! has happened is not said: whoever is told has to look. Used by the place of the
-//! control socket; the signal's way is that of all others.
+//! Not inotify(7): the kernel lets nobody close one in less than ten or twenty
+//! milliseconds, thirty times as long as everything else of a shutdown takes, and
+//! has but 128 of them for all processes of a user. What has happened is not said:
+//! whoever is told has to look. Used by the place of the control socket; the
+//! signal's way is that of all others.
 
-use std::ffi::CString;
+use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
-/// Its directory entry is gone (a change of its link count is an attribute's) or has
-/// another name.
-const TOUCHED: u32 = libc::IN_ATTRIB | libc::IN_MOVE_SELF | libc::IN_DELETE_SELF;
+/// `DN_CREATE`, `DN_DELETE` and `DN_RENAME` of <linux/fcntl.h>: a name in it came,
+/// went, or was given to another file.
+const TOUCHED: libc::c_int = 0x4 | 0x8 | 0x10;
 
-/// While it lives, SIGIO tells that the file was touched. One tells of the first
-/// time surely, of others perhaps: a new one must be made before each look.
+/// While it lives, SIGIO tells that the directory was touched, once: a new one must
+/// be made before each look.
 #[derive(Debug)]
 pub(super) struct Notice {
-    _inotify: OwnedFd,
+    _directory: File,
 }
 
 impl Notice {
-    /// Of the file at `path`, whatever it is.
+    /// Of the directory that the file at `path` is in.
     ///
     /// # Errors
-    /// There is no such file, it may not be read, or the kernel has no more of these
-    /// to give (fs.inotify.max_user_instances) or none at all.
+    /// There is no such directory, it may not be read, or the kernel does not tell.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let path = CString::new(path.as_os_str().as_bytes())?;
-        // SAFETY: a call without pointers.
-        let fd = check(unsafe { libc::inotify_init1(libc::IN_CLOEXEC | libc::IN_NONBLOCK) })?;
-        // SAFETY: the descriptor is new and nobody else owns it.
-        let inotify = unsafe { OwnedFd::from_raw_fd(fd) };
+        let parent = path.parent().unwrap_or(path);
+        let here = Path::new(".");
+        let is_named = !parent.as_os_str().is_empty();
+        let directory = File::open(if is_named { parent } else { here })?;
+        let fd = directory.as_raw_fd();
+        // The process, not the thread that happens to ask.
         // SAFETY: a call without pointers.
         let own = unsafe { libc::getpid() };
         // SAFETY: a call without pointers on a descriptor that is open.
         check(unsafe { libc::fcntl(fd, libc::F_SETOWN, own) })?;
-        let flags = libc::O_ASYNC | libc::O_NONBLOCK;
-        // SAFETY: a call without pointers on a descriptor that is open.
-        check(unsafe { libc::fcntl(inotify.as_raw_fd(), libc::F_SETFL, flags) })?;
-        let mask = TOUCHED | libc::IN_DONT_FOLLOW;
-        // SAFETY: the path ends with NUL and lives as long as the call.
-        check(unsafe { libc::inotify_add_watch(fd, path.as_ptr(), mask) })?;
-        Ok(Self { _inotify: inotify })
+        // SAFETY: as above.
+        check(unsafe { libc::fcntl(fd, libc::F_NOTIFY, TOUCHED) })?;
+        Ok(Self {
+            _directory: directory,
+        })
     }
 }
 

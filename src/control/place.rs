@@ -2,8 +2,8 @@
 //! becomes of it when somebody deletes the socket's file, moves it, or puts another
 //! one there.
 //!
-//! Somebody looks, on a thread of its own, when the kernel tells that the file was
-//! touched ([`Notice`]), at SIGUSR1, and after a reload. A place that is empty is
+//! Somebody looks, on a thread of its own, when the kernel tells that something came
+//! to or went from the directory ([`Notice`]), at SIGUSR1, and after a reload. A place that is empty is
 //! taken again at once. What others have put there is not touched, but told of; a
 //! dead socket makes room only for who asks, as at a start: it may be one that its
 //! maker does not listen on yet. Called by the control server and the main loop.
@@ -11,8 +11,9 @@
 use std::io::ErrorKind;
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use super::notice::Notice;
 use super::socket::{Error, SocketFile};
@@ -24,6 +25,10 @@ const STACK: usize = 64 << 10;
 /// How often to try again when the directory goes in the very moment in which the
 /// socket is made.
 const TRIES: usize = 3;
+
+/// How long after a look that found nothing to do the next one may follow: others
+/// may be busy in the directory.
+const LULL: Duration = Duration::from_secs(1);
 
 /// What is still to be done, as bits: somebody looks already; the file was touched;
 /// somebody asks for it.
@@ -49,6 +54,8 @@ struct Shared {
     wanted: AtomicU8,
     entrance: Entrance,
     held: Mutex<Held>,
+    /// There is a reason to look sooner, or none to look any more.
+    changed: Condvar,
 }
 
 #[derive(Debug)]
@@ -59,6 +66,10 @@ struct Held {
     notice: Option<Notice>,
     /// What the log says last, unless all is well.
     told: Option<String>,
+    /// When the last look has found nothing to do.
+    idle_look: Option<Instant>,
+    /// The last look has made the file.
+    was_made: bool,
 }
 
 impl Place {
@@ -68,13 +79,19 @@ impl Place {
             file: Some(file),
             notice: None,
             told: None,
+            idle_look: None,
+            was_made: false,
         };
         let place = Self(Arc::new(Shared {
             wanted: AtomicU8::new(0),
             entrance,
             held: Mutex::new(held),
+            changed: Condvar::new(),
         }));
-        if place.0.look(Why::Touched) {
+        let is_to_look_again = place.0.look(Why::Touched);
+        // That was none of those that others cause.
+        place.0.held().idle_look = None;
+        if is_to_look_again {
             place.look_after(Why::Touched);
         }
         place
@@ -107,6 +124,7 @@ impl Place {
             Why::Asked => ASKED,
         };
         if self.0.wanted.fetch_or(bit | LOOKING, Ordering::AcqRel) & LOOKING != 0 {
+            self.0.changed.notify_all();
             return;
         }
         let shared = Arc::clone(&self.0);
@@ -123,6 +141,7 @@ impl Place {
         let mut held = self.0.held();
         held.notice = None;
         held.file = None;
+        self.0.changed.notify_all();
     }
 }
 
@@ -139,12 +158,30 @@ impl Shared {
             let is_to_look_again = match wanted {
                 0 if self.is_finished() => return,
                 0 => false,
-                TOUCHED => self.look(Why::Touched),
+                TOUCHED => {
+                    self.wait_for_calm();
+                    self.look(Why::Touched)
+                }
                 _ => self.look(Why::Asked),
             };
             if is_to_look_again {
                 self.wanted.fetch_or(TOUCHED, Ordering::AcqRel);
             }
+        }
+    }
+
+    /// Lets some time pass since a look that found nothing to do, unless somebody
+    /// asks for one.
+    fn wait_for_calm(&self) {
+        let mut held = self.held();
+        let until = held.idle_look.map(|last| last + LULL);
+        while let Some(left) = until.and_then(|at| at.checked_duration_since(Instant::now())) {
+            let is_asked = self.wanted.load(Ordering::Acquire) & ASKED != 0;
+            if left.is_zero() || is_asked || held.file.is_none() {
+                return;
+            }
+            let waited = self.changed.wait_timeout(held, left);
+            (held, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -160,7 +197,12 @@ impl Shared {
     fn look(&self, why: Why) -> bool {
         let mut held = self.held();
         let path = held.spec.socket.clone();
-        match held.look(why, &self.entrance) {
+        let found = held.look(why, &self.entrance);
+        let is_idle = !matches!(found, Ok(Found::Missing));
+        // After one that made the file the kernel tells of just that.
+        let was_made = std::mem::replace(&mut held.was_made, !is_idle);
+        held.idle_look = (is_idle && !was_made).then(Instant::now);
+        match found {
             Ok(Found::Missing) => {
                 held.told = None;
                 log::warn!("the control socket {path:?} was gone; it is there again");
