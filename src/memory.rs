@@ -135,7 +135,7 @@ mod tests {
     use std::cell::Cell;
 
     /// More than any machine has.
-    const TOO_MUCH: usize = 1 << 46;
+    const TOO_MUCH: usize = isize::MAX as usize / 2;
 
     #[test]
     fn what_can_be_had_is_there_and_what_cannot_is_not() {

@@ -63,3 +63,26 @@ fn a_panic_of_pid_1_is_no_hang() {
     assert_eq!(supervisor.wait_exit(), 70);
     supervisor.lifeline.wait_for_end();
 }
+
+#[test]
+fn after_a_panic_of_its_writer_the_log_goes_on() {
+    if !has_a_bug_on_demand() {
+        return;
+    }
+    let mut supervisor = jobs(
+        r#"{ name: "talks", when: { source: "SIGHUP" }, exec: ["sh", "-c", "echo I say so; echo said >>$FACTS"] }"#,
+    )
+    .binary(env!("CARGO_BIN_EXE_containerpilot"))
+    .env("CONTAINERPILOT_PANIC_AT_REOPENING", "1")
+    .ready();
+    for _ in 0..3 {
+        supervisor.signal(libc::SIGUSR1);
+        supervisor
+            .stdout
+            .wait_for("internal error: the writer of the log has panicked");
+        supervisor.signal(libc::SIGHUP);
+        supervisor.facts.expect(&["said"]);
+        supervisor.stdout.wait_for("I say so");
+    }
+    assert_eq!(supervisor.terminate(), 0);
+}

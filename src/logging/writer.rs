@@ -5,6 +5,7 @@
 //! the log.
 
 use std::io;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
 
@@ -37,10 +38,21 @@ impl Writer {
         let mut batch = Vec::new();
         loop {
             let taken = self.shared.queue.take(&mut batch);
-            self.carry_out(&batch, &taken);
+            let work = AssertUnwindSafe(|| self.carry_out(&batch, &taken));
+            if panic::catch_unwind(work).is_err() {
+                self.tell_of_panic();
+            }
             batch.clear();
             self.shared.queue.settle(taken.ticket);
         }
+    }
+
+    /// Without this thread nobody would be told anything, and whoever prints would
+    /// wait for ever.
+    fn tell_of_panic(&mut self) {
+        let text = "internal error: the writer of the log has panicked; lines may be missing";
+        let tell = AssertUnwindSafe(|| self.say(Level::Error, text));
+        let _even_so = panic::catch_unwind(tell);
     }
 
     fn carry_out(&mut self, batch: &[u8], taken: &Taken) {
@@ -86,6 +98,8 @@ impl Writer {
     }
 
     fn perform(&mut self, command: &Command) {
+        #[cfg(debug_assertions)]
+        panic_on_demand();
         let done = match command {
             Command::Reopen => self.sink.reopen(),
             Command::Output(output, rotation) => self.sink.redirect(output, *rotation),
@@ -106,5 +120,13 @@ impl Writer {
             let lost = self.sink.write(line.as_slice());
             self.shared.count_dropped(lost);
         }
+    }
+}
+
+/// A bug, for the test of what becomes of the log then. It is in no release.
+#[cfg(debug_assertions)]
+fn panic_on_demand() {
+    if std::env::var_os("CONTAINERPILOT_PANIC_AT_REOPENING").is_some() {
+        panic::resume_unwind(Box::new("on demand"));
     }
 }
