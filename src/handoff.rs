@@ -9,14 +9,28 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, TryRecvError};
 
+use crate::waker::Waker;
+
 /// The two ends of a new handoff.
 pub fn handoff<T>() -> (Giver<T>, Taker<T>) {
+    ends(None)
+}
+
+/// The same, for somebody who waits for other things as well: `waker` is woken when
+/// the value is given, or will not be.
+pub fn handoff_waking<T>(waker: Waker) -> (Giver<T>, Taker<T>) {
+    ends(Some(waker))
+}
+
+fn ends<T>(waker: Option<Waker>) -> (Giver<T>, Taker<T>) {
     let shared = Arc::new(Shared {
         state: Mutex::new(State {
             value: None,
             givers: 1,
+            is_abandoned: false,
         }),
         changed: Condvar::new(),
+        waker,
     });
     (Giver(Arc::clone(&shared)), Taker(shared))
 }
@@ -25,6 +39,7 @@ pub fn handoff<T>() -> (Giver<T>, Taker<T>) {
 struct Shared<T> {
     state: Mutex<State<T>>,
     changed: Condvar,
+    waker: Option<Waker>,
 }
 
 #[derive(Debug)]
@@ -32,6 +47,8 @@ struct State<T> {
     value: Option<T>,
     /// Those who may still give it.
     givers: usize,
+    /// Nobody is there to take it any more.
+    is_abandoned: bool,
 }
 
 impl<T> Shared<T> {
@@ -51,6 +68,11 @@ impl<T> Giver<T> {
     pub fn give(self, value: T) {
         self.0.lock().value = Some(value);
         // Dropping this end wakes the other.
+    }
+
+    /// Whether nobody is there to take the value any more.
+    pub fn is_abandoned(&self) -> bool {
+        self.0.lock().is_abandoned
     }
 
     /// Whether both are ends of one handoff.
@@ -75,6 +97,9 @@ impl<T> Drop for Giver<T> {
         drop(state);
         if is_news {
             self.0.changed.notify_one();
+            if let Some(waker) = &self.0.waker {
+                waker.wake();
+            }
         }
     }
 }
@@ -112,6 +137,12 @@ impl<T> Taker<T> {
             let waited = self.0.changed.wait_timeout(state, left);
             (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+impl<T> Drop for Taker<T> {
+    fn drop(&mut self) {
+        self.0.lock().is_abandoned = true;
     }
 }
 
@@ -176,7 +207,9 @@ mod tests {
     #[test]
     fn a_value_that_nobody_takes_any_more_is_no_trouble() {
         let (giver, taker) = handoff();
+        assert!(!giver.is_abandoned());
         drop(taker);
+        assert!(giver.is_abandoned());
         giver.give(7);
     }
 }

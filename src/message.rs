@@ -146,6 +146,11 @@ impl ReplyTo {
         self.0.is(&other.0)
     }
 
+    /// Whether the asker has gone away.
+    pub fn is_abandoned(&self) -> bool {
+        self.0.is_abandoned()
+    }
+
     /// Answers. An asker that has gone away needs no answer, so nothing is
     /// reported if it has.
     pub fn send(self, reply: Reply) {
@@ -174,6 +179,8 @@ pub enum Message {
     Signal(Signal),
     /// A client of the control plane asks for something.
     Request(Request, ReplyTo),
+    /// Somebody who waited for the answer to an operation has gone away.
+    AskerLeft,
     /// Telemetry asks for what it shows.
     Question(Question, AnswerTo),
     /// The configuration that [`Action::LoadConfig`] asked for, or all that is
@@ -201,7 +208,7 @@ impl Message {
             Self::Probed(..) => "a health check ended",
             Self::SocketTouched => "the control socket was touched",
             Self::Signal(_) => "a signal",
-            Self::Request(..) => "a request",
+            Self::Request(..) | Self::AskerLeft => "a request",
             Self::Question(..) => "a question of telemetry's",
             Self::ConfigLoaded(_) => "a configuration was read",
             Self::Withdrawn(..) | Self::Watched(..) | Self::Reachable(_) => "service discovery",

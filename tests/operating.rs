@@ -13,10 +13,11 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::net::UnixStream;
 use std::thread;
+use std::time::Instant;
 
 use serde_json::Value;
 use support::command::command;
-use support::{Outcome, Supervisor, binary, jobs, processes, run};
+use support::{Outcome, Supervisor, binary, deadline, jobs, processes, run};
 
 /// An application that tells its pid, and when it is told to stop; then it waits
 /// for a line from the gate if `gate` says so.
@@ -198,20 +199,46 @@ fn a_shutdown_answers_who_waits() {
     assert_eq!(supervisor.wait_exit(), 0);
 }
 
+/// The descriptors of a supervisor that has answered a request.
+fn spent(supervisor: &Supervisor) -> usize {
+    assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    processes::open_files(supervisor.pid())
+}
+
 #[test]
 fn a_client_that_goes_away_leaves_its_wish_and_nothing_else() {
-    let mut supervisor = jobs(&app(true)).ready();
+    let mut supervisor = jobs(&app(true)).setting("stopTimeout: 3600").ready();
     pid(&supervisor.facts.next());
-    for _ in 0..40 {
-        let mut stream = UnixStream::connect(supervisor.socket()).unwrap();
-        let request = b"POST /v3/jobs/app/stop HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n";
-        stream.write_all(request).unwrap();
+    let before = spent(&supervisor);
+    let clients: Vec<UnixStream> = (0..32)
+        .map(|_| {
+            let mut stream = UnixStream::connect(supervisor.socket()).unwrap();
+            let request = b"POST /v3/jobs/app/stop HTTP/1.1\r\nHost: a\r\n\r\n";
+            stream.write_all(request).unwrap();
+            stream
+        })
+        .collect();
+    for _ in &clients {
+        supervisor.stdout.wait_for("app is told to stop");
     }
-    supervisor.stdout.wait_for("app is told to stop");
-    assert_eq!(supervisor.client(&["-ping"]).code, 0);
+    let outcome = supervisor.client(&["-stop", "app"]);
+    let end = "answered 429: 32 such requests are waiting for their end";
+    assert_refused(&outcome, end);
+    drop(clients);
+    // Nothing tells when the last one was missed.
+    let deadline = deadline();
+    while supervisor
+        .client(&["-stop", "app", "-timeout", "1ms"])
+        .error_line()
+        .contains(" 429: ")
+    {
+        assert!(Instant::now() < deadline, "there is no place for others");
+    }
+    while spent(&supervisor) > before {
+        assert!(Instant::now() < deadline, "{before} {}", spent(&supervisor));
+    }
     open_gate(&supervisor);
-    while supervisor.client(&["-stop", "app"]).code != 0 {}
-    assert_eq!(state(&supervisor, "app"), "stopped");
+    assert_eq!(supervisor.client(&["-stop", "app"]).code, 0);
     assert_eq!(supervisor.client(&["-start", "app"]).code, 0);
 }
 

@@ -20,7 +20,7 @@ const LONGEST_CODE: usize = 400;
 /// The modules from the bottom up. A module imports only from itself and from
 /// rows above its own; modules of one row know nothing of each other.
 const LAYERS: &[&[&str]] = &[
-    &["sorted"],
+    &["sorted", "waker"],
     &[
         "clock",
         "environment",
@@ -35,7 +35,6 @@ const LAYERS: &[&[&str]] = &[
         "tls",
         "unix_socket",
         "version",
-        "waker",
     ],
     &["config", "control::status", "feed", "http"],
     &["control::api", "telemetry::metrics", "telemetry::status"],

@@ -20,9 +20,10 @@ use super::status;
 use super::streams::{self, Sources};
 use crate::clock::Clock;
 use crate::config::ControlSpec;
-use crate::handoff::handoff;
-use crate::http::{self, Body, Limits, Listener, Method, Response, Server};
+use crate::handoff::{handoff, handoff_waking};
+use crate::http::{self, Body, Client, Limits, Listener, Method, Response, Server};
 use crate::message::{Message, ReplyTo};
+use crate::waker::Waker;
 
 /// The prefix of every path, which the seed's own curl lines put where a URL has
 /// its host.
@@ -30,6 +31,10 @@ const VERSION: &str = "v3";
 
 /// The path in metrics of everything that is no endpoint.
 pub const OTHER: &str = "other";
+
+/// What is observed of a request whose client has not waited for the answer, as
+/// other servers call it too; nobody is sent it.
+const CLIENT_LEFT: u16 = 499;
 
 /// How long to wait for an answer that can be done without.
 const SHORT_PATIENCE: Duration = Duration::from_secs(1);
@@ -185,7 +190,10 @@ impl Endpoints {
         let reply = match (endpoint.parse)(&asked) {
             Ok(asked) => {
                 let patience = asked.patience(endpoint);
-                self.ask(asked, patience)
+                match asked {
+                    Request::Operate(_) => self.operate(asked, patience, &request.client),
+                    _ => self.ask(asked, patience),
+                }
             }
             Err(refusal) => refusal,
         };
@@ -220,21 +228,43 @@ impl Endpoints {
     fn ask(&self, request: Request, patience: Duration) -> Reply {
         let (giver, reply) = handoff();
         (self.inbox)(Message::Request(request, ReplyTo::new(giver)));
-        reply
-            .recv_timeout(patience)
-            .unwrap_or_else(|error| Reply::Refused {
-                status: 503,
-                message: match error {
-                    RecvTimeoutError::Timeout => {
-                        format!(
-                            "the supervisor did not answer within {} s",
-                            patience.as_secs()
-                        )
-                    }
-                    RecvTimeoutError::Disconnected => "the supervisor has ended".to_owned(),
-                },
-            })
+        let reply = reply.recv_timeout(patience);
+        reply.unwrap_or_else(|error| unanswered(error, patience))
     }
+
+    /// Asks the supervisor for what may take long, and waits for its reply as long
+    /// as the client does.
+    fn operate(&self, request: Request, patience: Duration, client: &Client) -> Reply {
+        let Ok(waker) = Waker::new() else {
+            // Without a descriptor it does not see the client leave.
+            return self.ask(request, patience);
+        };
+        let (giver, reply) = handoff_waking(waker.clone());
+        (self.inbox)(Message::Request(request, ReplyTo::new(giver)));
+        if client.stays(&waker, Instant::now() + patience) {
+            let reply = reply.recv_timeout(Duration::ZERO);
+            return reply.unwrap_or_else(|error| unanswered(error, patience));
+        }
+        drop(reply);
+        (self.inbox)(Message::AskerLeft);
+        Reply::Refused {
+            status: CLIENT_LEFT,
+            message: "the client has gone away".to_owned(),
+        }
+    }
+}
+
+/// What is answered for a supervisor that does not.
+fn unanswered(error: RecvTimeoutError, patience: Duration) -> Reply {
+    let message = match error {
+        RecvTimeoutError::Timeout => {
+            let seconds = patience.as_secs();
+            format!("the supervisor did not answer within {seconds} s")
+        }
+        RecvTimeoutError::Disconnected => "the supervisor has ended".to_owned(),
+    };
+    let status = 503;
+    Reply::Refused { status, message }
 }
 
 /// The path that is meant: in `http:/v3/env`, which the seed's curl lines use,

@@ -15,7 +15,7 @@ use super::head::{self, Fault, Framing, Head};
 use super::pool::{HURRY, Pool, Visit};
 use super::response::{Body, Fate, Framing as AnswerFraming, Response, Source, StreamWriter};
 use super::stream::Stream;
-use super::{Limits, Request};
+use super::{Client, Limits, Request};
 use crate::memory;
 use crate::waker::Waker;
 
@@ -125,6 +125,7 @@ impl<'a> Connection<'a> {
             host: head.host,
             accept: head.accept,
             body,
+            client: Client::of(&self.visit.stream),
         });
         self.is_handling = false;
         self.answer(response, &asked).map_err(|_gone| Failure::Gone)

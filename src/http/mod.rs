@@ -31,10 +31,12 @@ use std::time::{Duration, Instant};
 
 pub use tiny_http::Method;
 
+use crate::waker::Waker;
 use pool::Pool;
 #[cfg(test)]
 pub(crate) use pool::STACK;
 pub use response::{Body, Response, Source, StreamWriter};
+use stream::{Stream, Waited};
 
 /// What a server may be made to spend; [`Limits::default`] suits both the control
 /// plane and telemetry.
@@ -92,6 +94,30 @@ pub struct Request {
     pub accept: String,
     /// The body without its framing.
     pub body: Vec<u8>,
+    /// Who waits for the answer.
+    pub client: Client,
+}
+
+/// Who waits for the answer to a request; by default somebody who never goes away.
+#[derive(Clone, Debug, Default)]
+pub struct Client(Option<Arc<Stream>>);
+
+impl Client {
+    fn of(stream: &Arc<Stream>) -> Self {
+        Self(Some(Arc::clone(stream)))
+    }
+
+    /// Waits until `news` is woken, until `deadline` at the latest; `false` if the
+    /// client has gone before. For handlers that may take long: nobody else would
+    /// notice.
+    pub fn stays(&self, news: &Waker, deadline: Instant) -> bool {
+        let Some(stream) = &self.0 else {
+            return true;
+        };
+        // Without poll(2) nothing is known of the client.
+        let waited = stream.wait_for(news.fd(), Some(deadline));
+        !matches!(waited, Ok(Waited::Gone))
+    }
 }
 
 /// What answers requests. It runs on the connection's own small stack of 64 KiB,

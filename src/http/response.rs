@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use tiny_http::StatusCode;
 
-use super::stream::Stream;
+use super::stream::{Stream, Waited};
 use crate::waker::Waker;
 
 /// Writes a streamed body; returns when there is nothing more to say, or with the
@@ -209,11 +209,13 @@ impl<'a> StreamWriter<'a> {
         self.send()?;
         // Silence may be long: it shall not hold memory.
         self.pending = Vec::new();
-        if self.stream.wait_for(self.waker.fd())? {
-            self.waker.reset();
-            return Ok(());
+        match self.stream.wait_for(self.waker.fd(), None)? {
+            Waited::News => {
+                self.waker.reset();
+                Ok(())
+            }
+            Waited::Gone | Waited::Late => Err(io::ErrorKind::BrokenPipe.into()),
         }
-        Err(io::ErrorKind::BrokenPipe.into())
     }
 
     /// Sends what is left and marks the end.

@@ -136,19 +136,28 @@ impl Stream {
         unsafe { libc::poll(&raw mut poll, 1, 0) > 0 }
     }
 
-    /// Waits until `news` can be read; `false` if the client has closed the
-    /// connection.
-    pub(super) fn wait_for(&self, news: BorrowedFd<'_>) -> io::Result<bool> {
+    /// Waits until `news` can be read or the client has closed the connection,
+    /// until `deadline` at the latest.
+    pub(super) fn wait_for(
+        &self,
+        news: BorrowedFd<'_>,
+        deadline: Option<Instant>,
+    ) -> io::Result<Waited> {
         loop {
             let mut polls = [
                 poll_for(self.fd(), 0),
                 poll_for(news.as_raw_fd(), libc::POLLIN),
             ];
             // SAFETY: two initialised pollfds, and the count says so.
-            let ready = unsafe { libc::poll(polls.as_mut_ptr(), 2, -1) };
+            let ready = unsafe { libc::poll(polls.as_mut_ptr(), 2, timeout(deadline)) };
             let [client, _] = polls;
             match ready {
-                1.. => return Ok(client.revents == 0),
+                1.. if client.revents == 0 => return Ok(Waited::News),
+                1.. => return Ok(Waited::Gone),
+                0 if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
+                    return Ok(Waited::Late);
+                }
+                0 => {}
                 _ => match io::Error::last_os_error() {
                     error if error.kind() == ErrorKind::Interrupted => {}
                     error => return Err(error),
@@ -163,6 +172,26 @@ impl Stream {
             Self::Tcp(stream) => stream.as_raw_fd(),
         }
     }
+}
+
+/// What a wait for a client and for news has ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waited {
+    /// There is news.
+    News,
+    /// The client has closed the connection.
+    Gone,
+    /// The time is over.
+    Late,
+}
+
+/// The time left in milliseconds, rounded up, or for ever.
+fn timeout(deadline: Option<Instant>) -> libc::c_int {
+    let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+    left.map_or(-1, |left| {
+        let milliseconds = left.as_micros().div_ceil(1000);
+        milliseconds.try_into().unwrap_or(libc::c_int::MAX)
+    })
 }
 
 /// For poll(2), where POLLHUP and POLLERR come unasked.

@@ -161,6 +161,7 @@ impl Supervisor {
             Message::ChildrenExited | Message::SocketTouched => {}
             Message::Signal(signal) => self.on_signal(signal),
             Message::Request(request, reply_to) => self.on_request(request, reply_to),
+            Message::AskerLeft => self.leave_operations(),
             Message::Question(question, to) => self.on_question(question, to),
             Message::ConfigLoaded(result) => self.on_config_loaded(result),
             Message::Withdrawn(service, _) => self.on_withdrawn(&service),

@@ -302,16 +302,22 @@ impl Supervisor {
         self.answer_operations();
     }
 
+    /// Somebody does not wait any more: what was asked for still happens.
+    pub(super) fn leave_operations(&mut self) {
+        let pending = self.operations.pending.iter();
+        let abandoned = pending.filter(|(_, pending)| pending.reply_to.is_abandoned());
+        let abandoned: Vec<OperationId> = abandoned.map(|(id, _)| *id).collect();
+        for id in abandoned {
+            self.operations.leave(id);
+            self.fx.timers.cancel(Timer::Operation(id));
+        }
+    }
+
     /// A request has waited for as long as it may.
     pub(super) fn on_operation_timeout(&mut self, id: OperationId) {
-        let Some(pending) = self.operations.pending.remove(&id) else {
+        let Some(pending) = self.operations.leave(id) else {
             return;
         };
-        let anew = pending
-            .goals
-            .iter()
-            .filter(|(_, goal)| **goal == Goal::Anew);
-        self.operations.unattended.extend(anew.map(|(id, _)| *id));
         let Operation { verb, job, within } = pending.operation;
         let jobs = pending.goals.keys().filter_map(|id| self.jobs.get(id));
         let states: Vec<String> = jobs

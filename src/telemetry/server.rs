@@ -246,6 +246,7 @@ mod tests {
             host: String::new(),
             accept: String::new(),
             body: Vec::new(),
+            client: http::Client::default(),
         });
         let body = match response.body {
             Body::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),

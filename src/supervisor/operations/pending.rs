@@ -66,6 +66,15 @@ impl Operations {
         }
     }
 
+    /// A request is not waited for any more; jobs begin anew all the same.
+    pub(super) fn leave(&mut self, id: OperationId) -> Option<Pending> {
+        let pending = self.pending.remove(&id)?;
+        let goals = pending.goals.iter();
+        let anew = goals.filter(|(_, goal)| **goal == Goal::Anew);
+        self.unattended.extend(anew.map(|(id, _)| *id));
+        Some(pending)
+    }
+
     /// Whether the job is to begin anew when it is gone.
     pub(super) fn want_anew(&self, job: JobId) -> bool {
         let mut pending = self.pending.values();
