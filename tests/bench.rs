@@ -51,6 +51,7 @@ fn the_benchmark_lists_the_rows_of_every_subject() {
         "memory-1000",
         "restart",
         "reload",
+        "ping-readers",
         "output-json",
         "orphans-burst",
         "load",

@@ -90,3 +90,10 @@ impl Image {
         run(&mut self.supervisor(preparation, options))
     }
 }
+
+/// What jobs wrote in raw mode: the supervisor's own lines begin with the time.
+pub(crate) fn said(outcome: &Outcome) -> Vec<&str> {
+    let is_own = |line: &&str| line.starts_with("20");
+    let lines = outcome.stdout.iter().map(String::as_str);
+    lines.filter(|line| !is_own(line)).collect()
+}
