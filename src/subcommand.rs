@@ -7,6 +7,7 @@
 mod following;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+mod layout;
 mod rendered_file;
 mod status;
 mod terminal;

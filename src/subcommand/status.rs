@@ -5,12 +5,11 @@
 
 use serde_json::Value;
 
+use super::layout::{printable, shortened, width, wrapped};
 use super::terminal::{Colour, Terminal};
 
 /// What stands for a value that there is none of.
 const NONE: &str = "-";
-/// What marks the place where something was cut off.
-const CUT: &str = "..";
 /// Between two columns.
 const GAP: &str = "  ";
 /// The narrowest column of names.
@@ -332,17 +331,6 @@ fn text(value: &Value, key: &str) -> String {
     }
 }
 
-/// A text without what a terminal would obey: names and the output of checks are
-/// anybody's.
-fn printable(text: &str) -> String {
-    let shown = text.chars().map(|c| match c {
-        '\n' | '\t' => ' ',
-        c if c.is_control() => '?',
-        c => c,
-    });
-    shown.collect()
-}
-
 /// A time in seconds, in the two largest units that it has.
 fn ago(value: &Value, key: &str) -> String {
     let Some(seconds) = value.get(key).and_then(Value::as_f64) else {
@@ -366,57 +354,6 @@ fn ago(value: &Value, key: &str) -> String {
         }
     }
     text
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
-}
-
-/// A text of at most `room` characters: what is too long loses its middle, since
-/// names often differ at their end.
-fn shortened(text: &str, room: usize) -> String {
-    let length = width(text);
-    if length <= room {
-        return text.to_owned();
-    }
-    let kept = room.saturating_sub(CUT.len());
-    let tail = kept / 3;
-    let head: String = text.chars().take(kept - tail).collect();
-    let tail: String = text.chars().skip(length - tail).collect();
-    format!("{head}{CUT}{tail}")
-}
-
-/// The words of a text on lines of at most `room` characters. A word that is
-/// longer than that stands on several.
-fn wrapped(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let mut word = word.to_owned();
-        loop {
-            let line = lines.last_mut();
-            let used = line.as_ref().map_or(0, |line| width(line));
-            let gap = usize::from(used > 0);
-            if used + gap + width(&word) <= room {
-                if let Some(line) = line {
-                    line.push_str(if gap > 0 { " " } else { "" });
-                    line.push_str(&word);
-                }
-                break;
-            }
-            if used > 0 {
-                lines.push(String::new());
-                continue;
-            }
-            let rest = word.chars().skip(room).collect();
-            let part: String = word.chars().take(room).collect();
-            if let Some(line) = line {
-                line.push_str(&part);
-            }
-            lines.push(String::new());
-            word = rest;
-        }
-    }
-    lines
 }
 
 #[cfg(test)]
