@@ -56,7 +56,7 @@ fn both(supervisor: &Supervisor, lines: [&str; 2]) {
 fn a_failed_check_tells_the_last_lines_that_it_has_printed() {
     // Each check waits until it may go on.
     let mut supervisor = jobs(
-        r#"{ name: "app", exec: ["sleep", "1000"], health: { interval: 1, ttl: 50, timeout: "50s",
+        r#"{ name: "app", exec: ["sleep", "1000"], health: { interval: "50ms", ttl: 50, timeout: "50s",
              exec: ["sh", "-c", "read go <$GATE; . $DIR/check"] } },"#,
     )
     .ready();
@@ -113,7 +113,7 @@ fn a_failed_check_tells_the_last_lines_that_it_has_printed() {
 #[test]
 fn a_check_that_takes_too_long_tells_what_it_has_printed_even_if_the_log_does_not() {
     let supervisor = jobs(
-        r#"{ name: "app", exec: ["sleep", "1000"], health: { interval: 1, ttl: 5, timeout: "200ms",
+        r#"{ name: "app", exec: ["sleep", "1000"], health: { interval: "50ms", ttl: 5, timeout: "200ms",
              exec: ["sh", "-c", "echo still waiting; exec sleep 1000"] } },"#,
     )
     .setting(r#"logging: { level: "ERROR" }"#)

@@ -28,7 +28,7 @@ const JOBS: &str = r#"
       health: { exec: "/bin/true", interval: 1, ttl: 5 } },
     { name: "batch", exec: ["/bin/true"], when: { source: "SIGHUP" } },
     { name: "broken", exec: ["/no/such/program"], when: { source: "SIGHUP" } },
-    { name: "a job/with ünusual?%name", exec: ["/bin/sleep", "1000"], essential: false },
+    { name: "a job/with ünusual?%name", exec: ["/bin/sleep", "1000"], killTimeout: "50ms" },
     { name: "hook", exec: ["/bin/true"], when: { source: "app", each: "stopped" } },
 "#;
 const NAMES: [&str; 5] = ["app", "batch", "broken", "a job/with ünusual?%name", "hook"];

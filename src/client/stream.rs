@@ -4,6 +4,7 @@
 //! What is kept is one chunk of the answer. Called by the subcommands, for which
 //! it prints nothing.
 
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -94,6 +95,26 @@ impl<'a> Stream<'a> {
     pub fn ends_by(&mut self, end: Instant, allowed: Duration) {
         self.exchange.end = end;
         self.exchange.allowed = allowed;
+    }
+
+    /// Waits for the next bytes, or the end; `false` if nobody is left before who
+    /// reads `output`. Silence may be long, and nothing is written in it that
+    /// would fail.
+    pub fn has_more_for(&self, output: BorrowedFd<'_>) -> bool {
+        if !matches!(chunk(&self.unread), Ok(None)) {
+            return true;
+        }
+        let stream = self.exchange.stream.as_fd();
+        let mut polls = [(stream, libc::POLLIN), (output, 0)].map(|(fd, events)| libc::pollfd {
+            fd: fd.as_raw_fd(),
+            events,
+            revents: 0,
+        });
+        // SAFETY: two initialised pollfds, and the count says so.
+        let told = unsafe { libc::poll(polls.as_mut_ptr(), 2, -1) };
+        let [stream, output] = polls;
+        // What cannot be told is found out by reading and writing.
+        told <= 0 || stream.revents != 0 || output.revents & (libc::POLLERR | libc::POLLHUP) == 0
     }
 
     /// The next bytes; nothing at the end of the stream.

@@ -2,6 +2,7 @@
 //! (SPEC §16).
 
 use std::io::{ErrorKind, Write, stdout};
+use std::os::fd::AsFd;
 use std::path::Path;
 
 use super::{Answer, complain};
@@ -26,7 +27,9 @@ pub(super) fn show_logs(socket: &Path, job: Option<&str>, manner: Manner) -> Res
 }
 
 fn show(mut stream: Stream<'_>) -> Result<Answer, Error> {
-    while let Some(bytes) = stream.more()? {
+    while stream.has_more_for(stdout().as_fd())
+        && let Some(bytes) = stream.more()?
+    {
         match print_all(&bytes) {
             Ok(true) => {}
             Ok(false) => break,
