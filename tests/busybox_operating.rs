@@ -114,14 +114,14 @@ const STEER: [(&str, &[&str]); 24] = [
     ),
     ("containerpilot -logs -lines 2 | wc -l", &["2"]),
     (
-        "containerpilot -logs ap 2>&1 | told; containerpilot -logs ap 2>/dev/null || echo $?",
+        "containerpilot -logs ap 2>&1 | told; containerpilot -logs ap 2>/errors || echo $?",
         &[
             "answered 404: no such job: \"ap\"; did you mean \"app\"?",
             "1",
         ],
     ),
     (
-        "containerpilot -wait app=completed -timeout 100ms 2>/dev/null || echo $?; containerpilot -stop 2>/dev/null || echo $?",
+        "containerpilot -wait app=completed -timeout 100ms 2>/errors || echo $?; containerpilot -stop 2>/errors || echo $?",
         &["1", "2"],
     ),
 ];

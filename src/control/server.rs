@@ -241,8 +241,10 @@ impl Endpoints {
         };
         let (giver, reply) = handoff_waking(waker.clone());
         (self.inbox)(Message::Request(request, ReplyTo::new(giver)));
-        if client.stays(&waker, Instant::now() + patience) {
-            let reply = reply.recv_timeout(Duration::ZERO);
+        let deadline = Instant::now() + patience;
+        if client.stays(&waker, deadline) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let reply = reply.recv_timeout(left);
             return reply.unwrap_or_else(|error| unanswered(error, patience));
         }
         drop(reply);

@@ -109,12 +109,11 @@ impl Client {
 
     /// Waits until `news` is woken, until `deadline` at the latest; `false` if the
     /// client has gone before. For handlers that may take long: nobody else would
-    /// notice.
+    /// notice. Where nothing can be told of the client, it returns at once.
     pub fn stays(&self, news: &Waker, deadline: Instant) -> bool {
         let Some(stream) = &self.0 else {
             return true;
         };
-        // Without poll(2) nothing is known of the client.
         let waited = stream.wait_for(news.fd(), Some(deadline));
         !matches!(waited, Ok(Waited::Gone))
     }
