@@ -32,7 +32,7 @@ while :; do sleep 1000; done
 const BEGIN: &str = r#"
 set -e
 told() { sed 's/.* answered/answered/'; }
-follow() { containerpilot -logs app -follow | sed "/$1/q" | sed -n 's/.* got/got/; $p'; }
+follow() { containerpilot -logs app -follow | grep -m 1 -o "$1"; }
 "#;
 
 /// What it says, after each line that makes it do so.
@@ -106,11 +106,8 @@ const STEER: [(&str, &[&str]); 24] = [
         &[r#""runs":3"#],
     ),
     (
-        r#"containerpilot -events -since 0 | sed '/"stopped","source":"app"/q' | sed -n '1p; $p' | sed 's/.*"code"/"code"/'"#,
-        &[
-            r#""code":"startup","source":"global"}"#,
-            r#""code":"stopped","source":"app"}"#,
-        ],
+        r#"containerpilot -events -since 0 | grep -m 1 -o '"code":"stopped","source":"app"'"#,
+        &[r#""code":"stopped","source":"app""#],
     ),
     ("containerpilot -logs -lines 2 | wc -l", &["2"]),
     (
