@@ -7,7 +7,7 @@
 use std::fs::{File, Permissions};
 use std::io;
 use std::mem::{offset_of, size_of};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -64,6 +64,22 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
 }
 
 /// A stream socket that no child inherits.
+/// Waits until there is something to read, or the end; `false` if before that nobody
+/// is left who reads `output`, which nothing has been written to that would fail.
+pub fn has_more_for(stream: &UnixStream, output: BorrowedFd<'_>) -> bool {
+    let fds = [(stream.as_raw_fd(), libc::POLLIN), (output.as_raw_fd(), 0)];
+    let mut polls = fds.map(|(fd, events)| libc::pollfd {
+        fd,
+        events,
+        revents: 0,
+    });
+    // SAFETY: two initialised pollfds, and the count says so.
+    let told = unsafe { libc::poll(polls.as_mut_ptr(), 2, -1) };
+    let [stream, output] = polls;
+    // What cannot be told is found out by reading and writing.
+    told <= 0 || stream.revents != 0 || output.revents & (libc::POLLERR | libc::POLLHUP) == 0
+}
+
 fn create() -> io::Result<OwnedFd> {
     // SAFETY: a call without pointers.
     let fd =

@@ -4,12 +4,13 @@
 //! What is kept is one chunk of the answer. Called by the subcommands, for which
 //! it prints nothing.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::{Answer, Cause, Error, Exchange, MAX_ANSWER, head, header, split, status};
 use crate::control::api::{EVENTS, LOGS, encode};
+use crate::unix_socket;
 
 /// How long the answer to the question may take to begin.
 const BEGINNING: Duration = Duration::from_secs(10);
@@ -98,23 +99,12 @@ impl<'a> Stream<'a> {
     }
 
     /// Waits for the next bytes, or the end; `false` if nobody is left before who
-    /// reads `output`. Silence may be long, and nothing is written in it that
-    /// would fail.
+    /// reads `output`: silence may be long.
     pub fn has_more_for(&self, output: BorrowedFd<'_>) -> bool {
         if !matches!(chunk(&self.unread), Ok(None)) {
             return true;
         }
-        let stream = self.exchange.stream.as_fd();
-        let mut polls = [(stream, libc::POLLIN), (output, 0)].map(|(fd, events)| libc::pollfd {
-            fd: fd.as_raw_fd(),
-            events,
-            revents: 0,
-        });
-        // SAFETY: two initialised pollfds, and the count says so.
-        let told = unsafe { libc::poll(polls.as_mut_ptr(), 2, -1) };
-        let [stream, output] = polls;
-        // What cannot be told is found out by reading and writing.
-        told <= 0 || stream.revents != 0 || output.revents & (libc::POLLERR | libc::POLLHUP) == 0
+        unix_socket::has_more_for(&self.exchange.stream, output)
     }
 
     /// The next bytes; nothing at the end of the stream.

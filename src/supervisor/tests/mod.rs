@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod askers;
 mod backoff;
 mod conditions;
 mod conditions_reload;
