@@ -11,7 +11,8 @@ use support::command::{command, run_within};
 #[test]
 fn a_hundredth_of_a_long_life_goes_well() {
     let mut soak = command(concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/soak"));
-    soak.args(["--scale", "0.01", "--binary"]).arg(binary());
+    soak.args(["--scale", "0.01", "--seed", "1", "--binary"]);
+    soak.arg(binary());
     let outcome = run_within(Duration::from_secs(180), &mut soak);
     println!("{outcome}");
     assert_eq!(outcome.code, 0, "{outcome}");
