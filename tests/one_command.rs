@@ -179,7 +179,7 @@ fn as_pid_1_every_signal_is_passed_on_too() {
 
 /// Starts orphans, and ends with 7 when it may.
 fn orphanage() -> Start {
-    let text = "$ORPHANS 10000 3; echo done >>$FACTS; read go <$GATE; exit 7";
+    let text = "$ORPHANS 1000 3; echo done >>$FACTS; read go <$GATE; exit 7";
     let probe = probe::probe("orphans");
     arguments(&["-socket", "@DIR@/socket", "--", "sh", "-c", text])
         .env("ORPHANS", probe.to_str().unwrap())
