@@ -3,10 +3,11 @@
 //! one there.
 //!
 //! Somebody looks, on a thread of its own, when the kernel tells that something came
-//! to or went from the directory ([`Notice`]), at SIGUSR1, and after a reload. A place that is empty is
-//! taken again at once. What others have put there is not touched, but told of; a
-//! dead socket makes room only for who asks, as at a start: it may be one that its
-//! maker does not listen on yet. Called by the control server and the main loop.
+//! to or went from the directory ([`Notice`]), at SIGUSR1, and after a reload. A
+//! place that is empty is taken again at once. What others have put there is not
+//! touched, but told of; a dead socket makes room only for who asks, as at a start:
+//! it may be one that its maker does not listen on yet. Called by the control server
+//! and the main loop.
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixListener;
