@@ -90,7 +90,7 @@ fn status() -> Status {
             started: Instant::now(),
             is_shutting_down: false,
             maintenance: false,
-            config: "/etc/containerpilot.json5".into(),
+            config: Some("/etc/containerpilot.json5".into()),
             last_reload: None,
             consul: None,
         },
