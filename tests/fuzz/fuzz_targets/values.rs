@@ -152,6 +152,8 @@ fn output(input: &[u8]) {
         text,
     ]
     .concat();
+    // Many tiny pieces of much take long and show nothing.
+    let length = length.max(printed.len() / 500);
     let found = SPLITTER.with_borrow_mut(|splitter| splitter.split(printed.chunks(length)));
     let mut rest = found.as_slice();
     for message in messages(&printed) {

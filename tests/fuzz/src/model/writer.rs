@@ -156,7 +156,12 @@ impl Writer<'_> {
 
     fn set(&mut self) -> Node {
         let known = self.pick(self.locals.len() + 1);
-        if let Some((name, kind)) = self.locals.get(known).cloned() {
+        let is_visible = |(name, _): &(String, Kind)| {
+            let mut later = self.locals.iter().skip(known + 1);
+            later.all(|(other, _)| other != name)
+        };
+        let local = self.locals.get(known).filter(|local| is_visible(local));
+        if let Some((name, kind)) = local.cloned() {
             let (words, expression) = self.pipeline(kind);
             self.action(&format!("${name} = {words}"));
             return Node::Assign(name, expression);
