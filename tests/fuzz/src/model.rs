@@ -55,16 +55,17 @@ pub struct Template {
 }
 
 impl Template {
-    /// What it renders to.
-    pub fn render(&self, variables: &Variables) -> String {
+    /// What it renders to; `None` if that takes too long to wait for.
+    pub fn render(&self, variables: &Variables) -> Option<String> {
         let mut run = Run {
             template: self,
             variables,
             locals: Vec::new(),
             out: String::new(),
+            patience: PATIENCE,
         };
         run.nodes(&self.body, &Value::Text(String::new()));
-        run.out
+        (run.patience > 0).then_some(run.out)
     }
 }
 
@@ -83,11 +84,16 @@ pub struct Scope<'r> {
     pub dot: &'r Value,
 }
 
+/// So many pieces are rendered, those of lists in lists each time.
+const PATIENCE: usize = 5_000;
+
 struct Run<'r> {
     template: &'r Template,
     variables: &'r Variables,
     locals: Vec<(String, Value)>,
     out: String,
+    /// At nothing, everything is left.
+    patience: usize,
 }
 
 impl Run<'_> {
@@ -114,6 +120,10 @@ impl Run<'_> {
     }
 
     fn node(&mut self, node: &Node, dot: &Value) -> Left {
+        self.patience = self.patience.saturating_sub(1);
+        if self.patience == 0 {
+            return Left::ByBreak;
+        }
         match node {
             Node::Text(index) => self.out.push_str(&self.template.texts[*index]),
             Node::Show(expression) => {
@@ -178,7 +188,7 @@ impl Run<'_> {
             }
             let left = self.nodes(&range.body, &item);
             self.locals.truncate(depth);
-            if left == Left::ByBreak {
+            if left == Left::ByBreak || self.patience == 0 {
                 break;
             }
         }
