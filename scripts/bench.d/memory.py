@@ -81,6 +81,9 @@ def idle(shop):
             continue
         with supervisor:
             settle(supervisor)
+            # Threads that start jobs stay for a second; what they did would be
+            # missing from the second look.
+            time.sleep(2)
             before = switches(supervisor, who)
             time.sleep(shop.times(60, 5))
             results[who] = [switches(supervisor, who) - before]
