@@ -80,7 +80,7 @@ fn a_hanging_check_a_busy_job_and_a_stalled_reader_delay_nobody_for_a_minute() {
     let begin = Instant::now();
     let mut pings = Vec::new();
     let mut checks = [0; 2];
-    while begin.elapsed() < Duration::from_secs(20) {
+    while begin.elapsed() < Duration::from_secs(60) {
         match supervisor.facts.next().as_str() {
             "one" => checks[0] += 1,
             "two" => checks[1] += 1,
@@ -92,8 +92,8 @@ fn a_hanging_check_a_busy_job_and_a_stalled_reader_delay_nobody_for_a_minute() {
     println!("checks {checks:?}, slowest ping {:?}", pings.last());
     // One check a second, with room for one that was just due.
     assert!(
-        checks.iter().all(|count| *count >= 12),
-        "{checks:?} checks in 20 s"
+        checks.iter().all(|count| *count >= 50),
+        "{checks:?} checks in 60 s"
     );
     // Nobody waits for the hanging check, which takes a minute; how fast an answer
     // is, is for the benchmark to say.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use super::deadline;
+use super::{deadline, skip};
 
 /// A group that is removed when dropped; what is in it must have ended by then.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ impl Cgroup {
                 return Some(group);
             }
         }
-        eprintln!("SKIPPED: no cgroup that limits processes can be made here");
+        skip("no cgroup that limits processes can be made here");
         None
     }
 
