@@ -7,7 +7,6 @@ use containerpilot::config::{ServiceSpec, WatchSpec};
 use containerpilot::message::Instance;
 
 use crate::log;
-use crate::support::SOON;
 use crate::support::consul::Agent;
 use crate::world::{World, instance, service, watch};
 
@@ -128,7 +127,7 @@ fn a_datacenter_that_does_not_exist_is_no_answer_and_said_once() {
 }
 
 #[test]
-fn a_change_is_told_at_once() {
+fn a_change_is_told_within_100_ms() {
     let Some(agent) = Agent::dev() else { return };
     let mut world = World::at(&agent.http());
     world.watch("quick");
@@ -143,7 +142,7 @@ fn a_change_is_told_at_once() {
         .collect();
     delays.sort();
     eprintln!("from the request that changes it to the fact: {delays:?}");
-    assert!(delays[10] < SOON, "{delays:?}");
+    assert!(delays[10] < Duration::from_millis(100), "{delays:?}");
 }
 
 #[test]
@@ -202,7 +201,7 @@ fn stopping_a_watch_interrupts_its_query_and_no_other() {
     assert_eq!(world.facts.instances(), []);
     let start = Instant::now();
     world.discovery.unwatch(stopped);
-    assert!(start.elapsed() < SOON);
+    assert!(start.elapsed() < Duration::from_millis(100));
     enter(&agent, "stopped-1", "stopped", 1, "");
     enter(&agent, "other-1", "other", 1, "");
     let expected = (other, vec![instance("other-1", 1)]);
@@ -210,6 +209,6 @@ fn stopping_a_watch_interrupts_its_query_and_no_other() {
     world.discovery.unwatch(other);
     world.facts.assert_no_more();
     let took = world.end();
-    assert!(took < SOON, "threads lived for {took:?}");
+    assert!(took < Duration::from_secs(1), "threads lived for {took:?}");
     assert_eq!(log::about(&agent.http()), [""; 0], "stopping is no outage");
 }
