@@ -19,7 +19,7 @@ use std::time::Duration;
 use crate::config::decode::Word as _;
 use crate::config::logging::Format;
 use crate::config::{Command, duration};
-pub use crate::control::api::{Reload, Verb};
+pub use crate::control::request::{Reload, Verb};
 
 use arguments::{Normal, normalise};
 use completion::Shell;

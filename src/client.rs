@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-use crate::control::api::{self, Endpoint, Reload};
+use crate::control::api::{self, Endpoint};
+use crate::control::request::Reload;
 use crate::unix_socket;
 
 /// The largest answer that is read, head included.

@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::config::{
     Config, ExecSpec, InitialStatus, LoggingSpec, ProbeSpec, ServiceSpec, WatchSpec,
 };
-use crate::control::api::{Reply, Request};
+use crate::control::request::{Reply, Request};
 use crate::environment::Environment;
 use crate::event::Event;
 use crate::handoff::Giver;

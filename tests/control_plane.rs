@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use containerpilot::client;
 use containerpilot::config::ControlSpec;
-use containerpilot::control::api::{Reload, Request};
+use containerpilot::control::request::{Reload, Request};
 use containerpilot::control::server::Control;
 use containerpilot::control::streams::Sources;
 use control_plane::{PATIENCE, Plane};

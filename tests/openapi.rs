@@ -9,7 +9,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use containerpilot::control::api::{Asked, ENDPOINTS, Reply};
+use containerpilot::control::api::ENDPOINTS;
+use containerpilot::control::request::{Asked, Reply};
 use containerpilot::control::streams::STREAMS;
 use containerpilot::version::VERSION;
 use serde_json::Value;

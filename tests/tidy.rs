@@ -37,8 +37,12 @@ const LAYERS: &[&[&str]] = &[
         "version",
     ],
     &["config", "control::status", "feed", "http"],
-    &["control::api", "telemetry::metrics", "telemetry::status"],
-    &["telemetry::question"],
+    &[
+        "control::request",
+        "telemetry::metrics",
+        "telemetry::status",
+    ],
+    &["control::api", "telemetry::question"],
     &["message", "cli"],
     &["logging"],
     &[

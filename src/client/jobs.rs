@@ -6,7 +6,8 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Error, call, exchange};
-use crate::control::api::{self, OPERATION_MARGIN, OPERATION_WITHIN, Verb};
+use crate::control::api::{self, OPERATION_MARGIN};
+use crate::control::request::{OPERATION_WITHIN, Verb};
 
 /// `-status`: all there is to know, of the supervisor or of one job, as JSON.
 pub fn status(socket: &Path, job: Option<&str>) -> Result<String, Error> {

@@ -10,7 +10,7 @@ use std::path::Path as FilePath;
 
 use crate::environment::Environment;
 
-use super::findings::{Finding, Severity};
+use super::finding::{Finding, Severity};
 use super::host::Host;
 use super::{machine, read, render_file};
 

@@ -10,7 +10,8 @@ use std::path::Path as FilePath;
 use std::sync::Arc;
 
 use super::decode::Decode as _;
-use super::findings::{Errors, Findings, Path};
+use super::finding::Errors;
+use super::findings::{Findings, Path};
 use super::logging::Format;
 use super::value::Value;
 use super::{Config, Host, NO_OBJECT, RawConfig};

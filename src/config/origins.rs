@@ -7,9 +7,8 @@
 
 use std::sync::Arc;
 
-use super::findings::Finding;
-use super::positions::{self, Location};
-use super::syntax::line_col;
+use super::finding::Finding;
+use super::positions::{self, Location, line_col};
 
 /// The texts of one configuration.
 #[derive(Debug)]

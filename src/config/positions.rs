@@ -137,6 +137,15 @@ fn key(token: Token, word: &str) -> &str {
     }
 }
 
+/// Line and column of a byte, counted from 1; columns count characters.
+pub(crate) fn line_col(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    let column = before.get(start..).unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

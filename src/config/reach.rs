@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use crate::event::{Code, Event};
 
 use super::job::JobSpec;
-use super::references::{Sources, emits};
+use super::sources::{Sources, emits};
 use super::when::Start;
 
 /// So many jobs of a circle are named.

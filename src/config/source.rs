@@ -9,7 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::findings::Errors;
+use super::finding::Errors;
 
 /// A file of more bytes is taken for a mistake (a device, a log), not for a
 /// configuration.

@@ -5,7 +5,8 @@
 
 use json5::{ErrorCode, Position};
 
-use super::findings::Errors;
+use super::finding::Errors;
+use super::positions::line_col;
 use super::scan::{Context, Scan};
 use super::secrets;
 use super::value::{DEEPEST, TOO_DEEP, Value};
@@ -275,15 +276,6 @@ fn offset_of(text: &str, position: Position) -> usize {
     let from = text.get(start..).unwrap_or_default();
     let column = from.char_indices().nth(position.column);
     column.map_or(text.len(), |(offset, _)| start + offset)
-}
-
-/// Line and column of a byte, counted from 1; columns count characters.
-pub(crate) fn line_col(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let column = before.get(start..).unwrap_or_default().chars().count() + 1;
-    (line, column)
 }
 
 /// The error at a line and a column of a text: `line:col: message`, the line,

@@ -1,136 +1,14 @@
-//! What the control plane can be asked and what it answers, as values.
+//! The table of endpoints, which the server, the client and the manual read: what
+//! the control plane can be asked, by which path, and how long that may take.
 //!
-//! Owns the table of endpoints that the server, the client and the manual read.
-//! The server turns HTTP into a [`Request`] and a [`Reply`] back into HTTP; the
-//! supervisor sees only these. Nothing here does I/O.
+//! What an endpoint's parser gives is told in [`super::request`]. Nothing here
+//! does I/O.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::status::{JobStatus, Status};
+use super::request::{Asked, OPERATION_WITHIN, Reply, Request, Verb};
 use super::{body, path, query};
 use crate::config::init::Ending;
-
-/// What a client asks of the supervisor, completely validated.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Request {
-    /// `GET /v3/ping`
-    Ping,
-    /// `POST /v3/env`: set each variable, or unset it where there is no value.
-    PutEnv(Vec<(String, Option<String>)>),
-    /// `POST /v3/metric`: push each value to the metric of that exported name.
-    PutMetric(Vec<(String, f64)>),
-    /// `POST /v3/reload`
-    Reload(Reload),
-    /// `POST /v3/maintenance/enable` (`true`) and `/disable` (`false`).
-    Maintenance(bool),
-    /// `GET /v3/status`
-    Status,
-    /// `GET /v3/health`, of all jobs or of those of one name.
-    Health(Option<String>),
-    /// `GET /v3/jobs/NAME`
-    Job(String),
-    /// `POST /v3/poweroff` and `/v3/reboot`
-    End(Ending),
-    /// `POST /v3/jobs/NAME/start`, `/stop` and `/restart`
-    Operate(Operation),
-    /// `POST /v3/jobs/NAME/signal`
-    Signal {
-        /// The name of the job.
-        job: String,
-        /// The number of the signal.
-        signal: i32,
-    },
-}
-
-/// Something to be done to all jobs of a name, and to be answered once it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Operation {
-    /// What.
-    pub verb: Verb,
-    /// The name.
-    pub job: String,
-    /// How long to wait for it; it is answered then at the latest.
-    pub within: Duration,
-}
-
-impl Request {
-    /// How long the supervisor may take for its answer to this request of
-    /// `endpoint`.
-    pub fn patience(&self, endpoint: &Endpoint) -> Duration {
-        match self {
-            Self::Operate(operation) => operation.within.saturating_add(SERVER_MARGIN),
-            _ => endpoint.deadline.saturating_sub(SERVER_MARGIN),
-        }
-    }
-}
-
-/// What can be done to a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verb {
-    /// To start it if it does not run.
-    Start,
-    /// To stop it until it is started.
-    Stop,
-    /// To stop it if it runs, and to start it.
-    Restart,
-}
-
-impl Verb {
-    /// The word for it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Stop => "stop",
-            Self::Restart => "restart",
-        }
-    }
-}
-
-/// What is wanted of a reload.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Reload {
-    /// To be told the plan: what is kept and what is changed (`?verbose`).
-    pub verbose: bool,
-    /// Nothing but the plan: nothing is changed (`?dry-run`).
-    pub dry_run: bool,
-}
-
-/// What the supervisor answers.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Reply {
-    /// 200 without a body.
-    Done,
-    /// 200 with the body `ok`.
-    Pong,
-    /// 200 with `{"updated": …}`.
-    Updated(bool),
-    /// 200 with what a reload does, one item a line.
-    Plan(String),
-    /// 200 with everything there is to know.
-    Status(Box<Status>),
-    /// 200 with what there is to know of the jobs of one name, at that moment.
-    Jobs(Instant, Vec<JobStatus>),
-    /// 200 if nothing speaks against it that all is well, else 503 with what does.
-    Health(Vec<String>),
-    /// The request was understood but not carried out; nothing has changed.
-    Refused {
-        /// The HTTP status, 4xx or 5xx.
-        status: u16,
-        /// Why, for people; one line, or one line per configuration error.
-        message: String,
-    },
-}
-
-/// What a request to a known endpoint says.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Asked<'a> {
-    /// What stands in the path for `{name}`, decoded; empty if nothing does.
-    pub name: &'a str,
-    /// What follows the `?`.
-    pub query: &'a str,
-    /// The body.
-    pub body: &'a [u8],
-}
 
 /// Turns what a request says into what is asked, or into the refusal.
 pub type Parse = fn(&Asked<'_>) -> Result<Request, Reply>;
@@ -159,10 +37,6 @@ pub const SERVER_MARGIN: Duration = Duration::from_secs(1);
 
 const SHORT: Duration = Duration::from_secs(10);
 const RELOAD_DEADLINE: Duration = Duration::from_secs(60);
-
-/// How long a client waits for a job to start or to stop if it does not say. The
-/// timeouts of the configuration bound that; this is for those that are long.
-pub const OPERATION_WITHIN: Duration = Duration::from_secs(300);
 
 /// By how much a client's own deadline comes after the time it gives to an
 /// operation, so that it hears from the supervisor what is in the way.
@@ -381,6 +255,14 @@ pub fn encode(name: &str) -> String {
 }
 
 impl Endpoint {
+    /// How long the supervisor may take for its answer to this request.
+    pub fn patience(&self, request: &Request) -> Duration {
+        match request {
+            Request::Operate(operation) => operation.within.saturating_add(SERVER_MARGIN),
+            _ => self.deadline.saturating_sub(SERVER_MARGIN),
+        }
+    }
+
     /// The path of this endpoint for the job of this name.
     pub fn path_of(&self, name: &str) -> String {
         path::with_name(self.path, name)
@@ -389,6 +271,7 @@ impl Endpoint {
 
 #[cfg(test)]
 mod tests {
+    use super::super::request::Reload;
     use super::*;
 
     #[test]

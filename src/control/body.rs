@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
-use super::api::{Asked, Reply, Request};
+use super::request::{Asked, Reply, Request};
 use crate::config::stop_signal;
 
 const BAD_REQUEST: u16 = 400;

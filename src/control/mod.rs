@@ -7,6 +7,7 @@ mod notice;
 mod path;
 pub mod place;
 mod query;
+pub mod request;
 pub mod server;
 mod socket;
 pub mod status;

@@ -6,8 +6,8 @@
 
 use std::time::Duration;
 
-use super::api::{Asked, OPERATION_WITHIN, Operation, Reload, Reply, Request, Verb};
 use super::path;
+use super::request::{Asked, OPERATION_WITHIN, Operation, Reload, Reply, Request, Verb};
 
 const BAD_REQUEST: u16 = 400;
 

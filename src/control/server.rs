@@ -13,8 +13,9 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
 
-use super::api::{self, Asked, Endpoint, Reply, Request};
+use super::api::{self, Endpoint};
 use super::place::Place;
+use super::request::{Asked, Reply, Request};
 use super::socket::{self, SocketFile};
 use super::status;
 use super::streams::{self, Sources};
@@ -189,7 +190,7 @@ impl Endpoints {
         };
         let reply = match (endpoint.parse)(&asked) {
             Ok(asked) => {
-                let patience = asked.patience(endpoint);
+                let patience = endpoint.patience(&asked);
                 match asked {
                     Request::Operate(_) => self.operate(asked, patience, &request.client),
                     _ => self.ask(asked, patience),

@@ -7,8 +7,9 @@
 
 use std::io::{self, Write};
 
-use super::api::{self, Reply};
+use super::api;
 use super::path;
+use super::request::Reply;
 use crate::feed::{Found, Reader};
 use crate::http::{Body, Response, StreamWriter};
 use crate::journal::{self, Journal};

@@ -7,7 +7,7 @@ use super::Supervisor;
 use super::effects::Phase;
 use super::timers::Timer;
 use crate::config::init::Ending;
-use crate::control::api::Reply;
+use crate::control::request::Reply;
 use crate::message::Action;
 
 impl Supervisor {

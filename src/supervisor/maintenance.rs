@@ -4,7 +4,7 @@ use log::Level;
 
 use super::Supervisor;
 use super::job::Job;
-use crate::control::api::Reply;
+use crate::control::request::Reply;
 use crate::event::{Code, Event};
 
 impl Supervisor {

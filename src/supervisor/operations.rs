@@ -17,7 +17,7 @@ use super::effects::{Outcome, Phase};
 use super::job::Job;
 use super::timers::Timer;
 use super::{JobId, Supervisor};
-use crate::control::api::{Operation, Reply, Verb};
+use crate::control::request::{Operation, Reply, Verb};
 use crate::control::status::State;
 use crate::event::{Code, Event};
 use crate::message::ReplyTo;

@@ -16,7 +16,7 @@ use super::plan::{self, Change, Plan, Step, socket};
 use super::{JobId, Supervisor};
 use crate::config::logging::Level as LogLevel;
 use crate::config::{Config, JobSpec};
-use crate::control::api::{Reload, Reply};
+use crate::control::request::{Reload, Reply};
 use crate::event::{Code, Event};
 use crate::message::{Action, ReplyTo};
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Supervisor;
-use crate::control::api::{Reply, Request};
+use crate::control::request::{Reply, Request};
 use crate::message::{Action, ReplyTo};
 
 impl Supervisor {

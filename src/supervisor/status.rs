@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::Supervisor;
 use super::effects::Phase;
 use super::job::Job;
-use crate::control::api::Reply;
+use crate::control::request::Reply;
 use crate::control::status::{JobStatus, Status, SupervisorStatus, Told, WatchStatus};
 use crate::version::VERSION;
 

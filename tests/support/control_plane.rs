@@ -13,7 +13,7 @@ use std::thread;
 use std::time::Duration;
 
 use containerpilot::config::ControlSpec;
-use containerpilot::control::api::{Reply, Request};
+use containerpilot::control::request::{Reply, Request};
 use containerpilot::control::server::Control;
 use containerpilot::control::streams::Sources;
 use containerpilot::message::Message;

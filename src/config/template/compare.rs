@@ -5,7 +5,7 @@
 
 use std::cmp::Ordering;
 
-use super::functions::{Answer, Call};
+use super::call::{Answer, Call};
 use super::value::Value;
 
 /// `eq a b c…`: whether `a` equals one of the others.

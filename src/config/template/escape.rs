@@ -1,6 +1,6 @@
 //! `html`, `js`, `urlquery`: a string for the inside of something else.
 
-use super::functions::{Answer, Call, string};
+use super::call::{Answer, Call, string};
 use super::printf;
 use super::text::{Buffer, Text, is_printable, runes};
 use super::value::Value;

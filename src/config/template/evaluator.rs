@@ -1,8 +1,7 @@
 //! The machine that runs a compiled template.
 
-use std::cell::Cell;
-
-use super::functions::{Call, Function};
+use super::call::{Budget, Call};
+use super::functions::Function;
 use super::program::{Op, Program, Step};
 use super::text::Buffer;
 use super::value::{Value, Variables, excerpt, variable};
@@ -23,7 +22,7 @@ pub(super) fn run<'a>(program: &Program<'a>, variables: Variables<'a>) -> Result
         loops: Vec::new(),
         values: Vec::new(),
         output: Buffer::default(),
-        budget: Budget(Cell::new(MAX_WORK)),
+        budget: Budget::new(MAX_WORK),
     };
     machine
         .enter(b"", Value::Environment(variables))
@@ -40,19 +39,6 @@ pub(super) fn run<'a>(program: &Program<'a>, variables: Variables<'a>) -> Result
     }
     let output = machine.output.finish();
     output.map_err(|message| Fault::new(at, message))
-}
-
-/// The work that may still be done.
-pub(super) struct Budget(Cell<u64>);
-
-impl Budget {
-    /// Takes `units` of what is left.
-    pub(super) fn spend(&self, units: u64) -> Result<(), String> {
-        let left = self.0.get().checked_sub(units);
-        self.0
-            .set(left.ok_or("the template takes too much work: its loops are too large")?);
-        Ok(())
-    }
 }
 
 struct Machine<'p, 'a> {
@@ -182,7 +168,7 @@ impl<'p, 'a> Machine<'p, 'a> {
             environment: self.environment,
             budget: &self.budget,
         };
-        let result = call.run(function)?;
+        let result = function.run(&call)?;
         self.values.truncate(start);
         self.values.push(result);
         Ok(())

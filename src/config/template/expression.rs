@@ -9,7 +9,7 @@ use std::str::Chars;
 
 use regex_lite::{Captures, RegexBuilder};
 
-use super::functions::{Answer, Call, string};
+use super::call::{Answer, Call, string};
 use super::text::Buffer;
 use super::value::excerpt;
 

@@ -1,15 +1,12 @@
 //! The functions of templates: Go's built-in ones and ContainerPilot's.
 //!
-//! What each does to which arguments; how values are compared and printed, and
+//! Their table and those that are short; how values are compared and printed, and
 //! how lists are cut, stands in modules of its own.
 
-use super::evaluator::Budget;
-use super::text::{Buffer, Text, occurrences};
-use super::value::{Value, Variables, brief, variable};
+use super::call::{Answer, Call, string};
+use super::text::{Buffer, occurrences};
+use super::value::{Value, brief, variable};
 use super::{compare, escape, expression, lists, printf};
-
-/// What a function makes, or why it cannot.
-pub(super) type Answer<'a> = Result<Value<'a>, String>;
 
 /// A function that templates can call.
 #[derive(Debug)]
@@ -18,14 +15,6 @@ pub(super) struct Function {
     least: usize,
     most: usize,
     run: for<'c, 'a> fn(&Call<'c, 'a>) -> Answer<'a>,
-}
-
-/// A call of a function, whose arguments have been evaluated.
-pub(super) struct Call<'c, 'a> {
-    pub(super) name: &'static str,
-    pub(super) arguments: &'c [Value<'a>],
-    pub(super) environment: Variables<'a>,
-    pub(super) budget: &'c Budget,
 }
 
 const ANY: usize = usize::MAX;
@@ -109,13 +98,13 @@ pub(super) fn find(name: &str) -> Result<&'static Function, String> {
     })
 }
 
-impl<'c, 'a> Call<'c, 'a> {
-    /// Calls `function`, whose errors get its name.
-    pub(super) fn run(&self, function: &Function) -> Answer<'a> {
-        let count = self.arguments.len();
-        let name = self.name;
-        if count < function.least || count > function.most {
-            let wanted = match (function.least, function.most) {
+impl Function {
+    /// Runs it; its errors get its name.
+    pub(super) fn run<'a>(&self, call: &Call<'_, 'a>) -> Answer<'a> {
+        let count = call.arguments.len();
+        let name = call.name;
+        if count < self.least || count > self.most {
+            let wanted = match (self.least, self.most) {
                 (least, ANY) => format!("at least {least}"),
                 (least, most) if least == most => format!("{least}"),
                 (least, most) if most == least + 1 => format!("{least} or {most}"),
@@ -129,40 +118,11 @@ impl<'c, 'a> Call<'c, 'a> {
             return Err(format!("{name} takes {wanted} {noun}, not {count}"));
         }
         let weigh = |values: &[Value<'a>]| values.iter().map(Value::weight).sum::<u64>() / 8;
-        self.budget.spend(weigh(self.arguments))?;
-        let result = (function.run)(self).map_err(|message| format!("{name}: {message}"))?;
-        self.budget.spend(weigh(std::slice::from_ref(&result)))?;
+        call.budget.spend(weigh(call.arguments))?;
+        let result = (self.run)(call).map_err(|message| format!("{name}: {message}"))?;
+        call.budget.spend(weigh(std::slice::from_ref(&result)))?;
         Ok(result)
     }
-
-    /// The argument at `index`, counted from 0.
-    pub(super) fn value(&self, index: usize) -> &'c Value<'a> {
-        self.arguments.get(index).unwrap_or(&Value::Nil)
-    }
-
-    /// The arguments from `index` on.
-    pub(super) fn rest(&self, index: usize) -> &'c [Value<'a>] {
-        self.arguments.get(index..).unwrap_or_default()
-    }
-
-    /// The argument at `index`, which must be a string.
-    pub(super) fn text(&self, index: usize) -> Result<&'c Text<'a>, String> {
-        match self.value(index) {
-            Value::String(text) => Ok(text),
-            other => Err(self.refuse(index, "a string", other)),
-        }
-    }
-
-    /// The error that the argument at `index` is not what it must be.
-    pub(super) fn refuse(&self, index: usize, wanted: &str, got: &Value<'_>) -> String {
-        let number = index + 1;
-        format!("argument {number} must be {wanted}, not {}", got.describe())
-    }
-}
-
-/// A string that was made.
-pub(super) fn string<'a>(bytes: Result<Vec<u8>, String>) -> Answer<'a> {
-    Ok(Value::String(bytes?.into()))
 }
 
 /// `default "y" .X`: the second argument if it is a string that is not empty,

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::MAX_ITEMS;
-use super::functions::{Answer, Call, string};
+use super::call::{Answer, Call, string};
 use super::text::{Buffer, Text, occurrences};
 use super::value::{Value, excerpt, variable};
 

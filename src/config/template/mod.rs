@@ -7,6 +7,7 @@
 //! constants below, so rendering always ends, with text or with one error.
 //! Nothing here reads files, clocks or the real environment.
 
+mod call;
 mod compare;
 mod decimal;
 mod escape;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::IMPOSSIBLE;
-use crate::control::api::Operation;
+use crate::control::request::Operation;
 use crate::message::ReplyTo;
 use crate::supervisor::JobId;
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::operations::state;
 use super::sim::Sim;
 use super::specs::job;
-use crate::control::api::Verb::{Restart, Stop};
-use crate::control::api::{Operation, Reply, Request};
+use crate::control::request::Verb::{Restart, Stop};
+use crate::control::request::{Operation, Reply, Request};
 use crate::message::Message;
 
 #[test]

@@ -111,7 +111,7 @@ fn signals_and_events_of_the_supervisor_count_among_all() {
     sim.signal(Signal::Hangup);
     sim.signal(Signal::User2);
     assert!(!sim.is_running("app"));
-    let maintenance = crate::control::api::Request::Maintenance(true);
+    let maintenance = crate::control::request::Request::Maintenance(true);
     assert!(sim.request(maintenance).is_some());
     assert!(sim.is_running("app"));
 }

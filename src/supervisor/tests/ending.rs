@@ -6,7 +6,7 @@ use super::sim::Sim;
 use super::specs::{config, job};
 use crate::config::InitSpec;
 use crate::config::init::{Ending, WatchdogSpec};
-use crate::control::api::{Reply, Request};
+use crate::control::request::{Reply, Request};
 use crate::message::Signal;
 
 fn init(spec: InitSpec) -> Sim {

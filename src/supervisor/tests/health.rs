@@ -3,7 +3,7 @@
 use super::sim::Sim;
 use super::specs::job;
 use crate::config::JobSpec;
-use crate::control::api::{Reply, Request};
+use crate::control::request::{Reply, Request};
 use crate::event::{Code, Event, GLOBAL};
 use crate::message::Signal;
 

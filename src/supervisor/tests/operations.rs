@@ -2,7 +2,7 @@
 
 use super::sim::Sim;
 use super::specs::job;
-use crate::control::api::{Reply, Request, Verb};
+use crate::control::request::{Reply, Request, Verb};
 use crate::event::Code;
 use crate::message::Signal;
 use Verb::{Restart, Start, Stop};

@@ -3,7 +3,7 @@
 use super::operations::{answered, state};
 use super::sim::Sim;
 use super::specs::{config, job};
-use crate::control::api::{Reload, Reply, Request, Verb};
+use crate::control::request::{Reload, Reply, Request, Verb};
 use crate::event::Code;
 use crate::message::Message;
 use Verb::{Restart, Start, Stop};

@@ -2,7 +2,7 @@
 
 use super::sim::Sim;
 use super::specs::job;
-use crate::control::api::{Reply, Request};
+use crate::control::request::{Reply, Request};
 use crate::control::status::{Cause, JobStatus, State};
 use crate::event::Code;
 use crate::message::Signal;

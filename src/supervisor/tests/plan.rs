@@ -14,7 +14,7 @@ use crate::config::{
     Config, ConsulSpec, ContextSpec, ControlSpec, InitialStatus, JobSpec, MetricKind, MetricSpec,
     ServiceSpec, TelemetrySpec, WatchSpec,
 };
-use crate::control::api::{Reload, Reply, Request};
+use crate::control::request::{Reload, Reply, Request};
 use crate::message::{Message, Signal};
 
 const DRY: Reload = Reload {

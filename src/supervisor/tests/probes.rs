@@ -8,7 +8,7 @@ use super::sim::Sim;
 use super::specs::job;
 use crate::config::url::{HostPort, Place};
 use crate::config::{CheckSpec, JobSpec, ProbeSpec};
-use crate::control::api::Request;
+use crate::control::request::Request;
 use crate::event::Code;
 use crate::message::{ExecId, Message, Signal};
 

@@ -2,7 +2,7 @@
 
 use super::sim::Sim;
 use super::specs::job;
-use crate::control::api::Request;
+use crate::control::request::Request;
 use crate::event::Code;
 use crate::message::Signal;
 

@@ -2,7 +2,7 @@
 
 use super::sim::Sim;
 use super::specs::{config, job};
-use crate::control::api::{Reload, Reply, Request};
+use crate::control::request::{Reload, Reply, Request};
 use crate::event::Code;
 use crate::message::{Message, Signal};
 

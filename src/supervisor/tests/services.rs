@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::sim::Sim;
 use super::specs::{config, job};
 use crate::config::{Config, InitialStatus, JobSpec, ServiceSpec, TelemetrySpec, WatchSpec};
-use crate::control::api::Request;
+use crate::control::request::Request;
 use crate::event::Code;
 use crate::message::{Instance, Message, Signal, WatchId};
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::specs::config;
 use crate::config::{Config, JobSpec};
-use crate::control::api::{Operation, Reply, Request};
+use crate::control::request::{Operation, Reply, Request};
 use crate::environment::Environment;
 use crate::handoff::{Taker, handoff};
 use crate::message::{

@@ -3,7 +3,7 @@
 use super::sim::Sim;
 use super::specs::{config, job};
 use crate::config::{Config, JobSpec, ServiceSpec, TelemetrySpec};
-use crate::control::api::Request;
+use crate::control::request::Request;
 use crate::event::Code;
 use crate::handoff::handoff;
 use crate::message::{Message, Signal};

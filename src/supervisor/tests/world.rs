@@ -14,7 +14,7 @@ use std::rc::Rc;
 use super::sim::Sim;
 use super::starts::Starts;
 use crate::config::{JobSpec, Restarts, Start};
-use crate::control::api::{Reload, Request, Verb};
+use crate::control::request::{Reload, Request, Verb};
 use crate::message::Signal;
 
 /// One move of the world.

@@ -13,7 +13,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
 use containerpilot::client::{self, stream};
-use containerpilot::control::api::Reload;
+use containerpilot::control::request::Reload;
 use containerpilot::{probe, subcommand};
 use containerpilot_fuzz::answers;
 use libfuzzer_sys::fuzz_target;

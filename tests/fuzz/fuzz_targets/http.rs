@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use containerpilot::config::ControlSpec;
-use containerpilot::control::api::{Reply, Request};
+use containerpilot::control::request::{Reply, Request};
 use containerpilot::control::server::Control;
 use containerpilot::control::status::{Status, SupervisorStatus};
 use containerpilot::control::streams::Sources;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::super::specs::config;
 use super::{Sim, has_namesakes};
 use crate::config::{Config, JobSpec};
-use crate::control::api::{Operation, Reload, Reply, Request, Verb};
+use crate::control::request::{Operation, Reload, Reply, Request, Verb};
 use crate::handoff::handoff;
 use crate::message::{Message, ReplyTo};
 

@@ -4,7 +4,7 @@
 use super::super::specs::job;
 use super::{Move, World, walk};
 use crate::config::JobSpec;
-use crate::control::api::{Reply, Verb};
+use crate::control::request::{Reply, Verb};
 use crate::event::Code;
 
 impl World {
