@@ -6,13 +6,12 @@
 //! file, because on a full disk they are what makes room for it.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::block::find_newline;
-use super::sink::open_file;
 
 /// What was begun, and how far that got.
 #[derive(Debug)]
@@ -24,6 +23,16 @@ pub(super) enum Begun {
     OnlyMoved(io::Error),
     /// Nothing.
     Nothing(io::Error),
+}
+
+/// Opens a log file, or makes one. Non-blocking, so that opening a FIFO that nobody reads is an error at once
+/// instead of a start that hangs.
+pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .append(true)
+        .create(true)
+        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
+        .open(path)
 }
 
 /// Moves the file at `path` away, if it is still the one that is open and has

@@ -5,13 +5,11 @@
 //! and the next batch is tried again.
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, AsRawFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
-use super::rotation::{Begun, begin_anew, first_line, fitting};
+use super::rotation::{Begun, begin_anew, first_line, fitting, open_file};
 use crate::config::logging::{LogOutput, Rotation};
 
 /// A destination that could not be opened.
@@ -291,16 +289,6 @@ fn open(output: &LogOutput) -> Result<File, OpenError> {
         output: output.clone(),
         cause,
     })
-}
-
-/// Non-blocking, so that opening a FIFO that nobody reads is an error at once
-/// instead of a start that hangs.
-pub(super) fn open_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .append(true)
-        .create(true)
-        .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
-        .open(path)
 }
 
 /// Waits until writing can go on, or fails for a reason that writing will name.

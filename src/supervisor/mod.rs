@@ -60,6 +60,10 @@ use watch::Watch;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct JobId(u32);
 
+/// A request of an operator that is not answered yet; never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct OperationId(u64);
+
 /// What the supervisor is told about the process it lives in.
 #[derive(Clone, Debug)]
 pub struct Identity {

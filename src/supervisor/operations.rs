@@ -16,13 +16,13 @@ use log::Level;
 use super::effects::{Outcome, Phase};
 use super::job::Job;
 use super::timers::Timer;
-use super::{JobId, Supervisor};
+use super::{JobId, OperationId, Supervisor};
 use crate::control::request::{Operation, Reply, Verb};
 use crate::control::status::State;
 use crate::event::{Code, Event};
 use crate::message::ReplyTo;
+pub(super) use pending::Operations;
 use pending::{Goal, Pending};
-pub(super) use pending::{OperationId, Operations};
 
 /// How many requests may be pending. Each holds a connection of the control
 /// plane, whose other half stays free for those that are answered at once.

@@ -1,8 +1,11 @@
 //! Destinations that are full, gone, slow or rotated.
 #![allow(clippy::unwrap_used)]
-use super::*;
+
 use std::io::Read;
 use std::os::fd::OwnedFd;
+use std::path::Path;
+
+use super::*;
 
 fn file(path: &str) -> LogOutput {
     LogOutput::File(path.into())

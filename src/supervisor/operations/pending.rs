@@ -5,11 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::IMPOSSIBLE;
 use crate::control::request::Operation;
 use crate::message::ReplyTo;
-use crate::supervisor::JobId;
-
-/// A pending request; never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::supervisor) struct OperationId(pub(super) u64);
+use crate::supervisor::{JobId, OperationId};
 
 /// What a request waits for of one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

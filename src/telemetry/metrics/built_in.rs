@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::consul::ConsulRequests;
 use super::histogram::{DEFAULT_BOUNDS, Histogram};
 use super::requests::Requests;
+use super::results::Results;
 use crate::event::{Code, Event, GLOBAL};
 use crate::sorted::SortedMap;
 
@@ -21,23 +22,6 @@ const TURN_BOUNDS: &[f64] = &[0.000_01, 0.000_1, 0.001, 0.01, 0.05, 0.1, 0.5, 1.
 /// The service as which telemetry itself is advertised; its heartbeats are
 /// events of this source.
 const OWN_SERVICE: &str = "containerpilot";
-
-/// How often something succeeded and how often it failed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in super::super) struct Results {
-    pub(in super::super) success: u64,
-    pub(in super::super) failure: u64,
-}
-
-impl Results {
-    pub(super) fn count(&mut self, succeeded: bool) {
-        if succeeded {
-            self.success += 1;
-        } else {
-            self.failure += 1;
-        }
-    }
-}
 
 /// The values of one job, or of all jobs of one name.
 #[derive(Clone, Debug, Default, PartialEq)]

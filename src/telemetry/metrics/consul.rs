@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::built_in::Results;
+use super::results::Results;
 
 /// What was asked of Consul.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

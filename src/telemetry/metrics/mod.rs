@@ -8,6 +8,7 @@ mod consul;
 mod histogram;
 mod quantiles;
 mod requests;
+mod results;
 mod summary;
 
 use std::fmt;
@@ -16,11 +17,12 @@ use std::time::Instant;
 
 use crate::config::{Config, JobSpec, MetricKind, MetricSpec};
 
+pub(super) use built_in::JobValues;
 pub use built_in::{BuiltIn, Subjects};
-pub(super) use built_in::{JobValues, Results};
 pub use consul::{ConsulOp, ConsulRequests};
 pub use histogram::{DEFAULT_BOUNDS, Histogram};
 pub use requests::Requests;
+pub(super) use results::Results;
 pub use summary::{Recent, Summary};
 
 /// Every metric and its value.
