@@ -14,7 +14,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::io::{self, Write};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// For how long what is refused is asked for again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -102,10 +102,10 @@ fn later(ask: &dyn Fn() -> *mut u8) -> *mut u8 {
     if tells {
         say("containerpilot: out of memory; waiting for some\n");
     }
-    let (mut pause, mut waited) = (FIRST_PAUSE, 0);
-    while memory.is_null() && u128::from(waited) < PATIENCE.as_millis() {
+    // A signal makes a pause shorter, not the patience.
+    let (mut pause, deadline) = (FIRST_PAUSE, Instant::now() + PATIENCE);
+    while memory.is_null() && Instant::now() < deadline {
         sleep(pause);
-        waited += pause;
         pause = (pause * 2).min(LONGEST_PAUSE);
         memory = ask();
     }

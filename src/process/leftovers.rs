@@ -12,7 +12,7 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -74,14 +74,25 @@ impl Leftover {
     }
 
     fn has_ended(&self) -> bool {
-        poll(&mut [self.end()], Duration::ZERO)
+        self.ends_by(Instant::now())
     }
 
-    fn end(&self) -> libc::pollfd {
-        libc::pollfd {
+    /// Waits for its end until `deadline`, whatever signals arrive meanwhile.
+    fn ends_by(&self, deadline: Instant) -> bool {
+        let mut end = libc::pollfd {
             fd: self.descriptor.as_raw_fd(),
             events: libc::POLLIN,
             revents: 0,
+        };
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let milliseconds = left.as_micros().div_ceil(1000);
+            let milliseconds = libc::c_int::try_from(milliseconds).unwrap_or(libc::c_int::MAX);
+            // SAFETY: one initialised pollfd, and the count says so.
+            match unsafe { libc::poll(&raw mut end, 1, milliseconds) } {
+                ..0 if io::Error::last_os_error().kind() == ErrorKind::Interrupted => {}
+                ready => return ready > 0,
+            }
         }
     }
 }
@@ -90,17 +101,8 @@ impl Leftover {
 fn wait(all: &[Leftover], limit: Duration) {
     let deadline = Instant::now() + limit;
     for process in all {
-        let left = deadline.saturating_duration_since(Instant::now());
-        poll(&mut [process.end()], left);
+        process.ends_by(deadline);
     }
-}
-
-/// Whether one of these has ended by then.
-fn poll(ends: &mut [libc::pollfd], limit: Duration) -> bool {
-    let milliseconds = libc::c_int::try_from(limit.as_millis()).unwrap_or(libc::c_int::MAX);
-    let (start, count) = (ends.as_mut_ptr(), ends.len() as libc::nfds_t);
-    // SAFETY: the entries are initialised, and the count says how many.
-    unsafe { libc::poll(start, count, milliseconds) > 0 }
 }
 
 fn find(socket: &Path) -> io::Result<Vec<Leftover>> {
