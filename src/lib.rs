@@ -65,7 +65,9 @@
 //! | what is exported? | [`telemetry`] |
 //! | who talks to Consul? | [`discovery`] |
 //! | what does the init of a machine do? | [`mod@init`] |
+//! | what becomes of a panic? | [`bug`] |
 
+pub mod bug;
 pub mod cli;
 pub mod client;
 pub mod clock;

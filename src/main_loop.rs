@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::bug;
 use crate::config::init::Ending;
 use crate::control::place::Why;
 use crate::control::server::Control;
@@ -159,6 +160,7 @@ impl MainLoop {
     /// Ends all jobs, without the supervisor: it has met a bug in itself, and what
     /// it believes may be wrong. Nothing is restarted, and no hook runs.
     pub(crate) fn end_jobs(&mut self) {
+        bug::on_demand("ending");
         let grace = self.supervisor.grace_time();
         for (signal, time) in [(libc::SIGTERM, grace), (libc::SIGKILL, LAST_BREATH)] {
             for pid in self.children.pids() {
@@ -322,6 +324,7 @@ impl MainLoop {
         };
         let work = move || {
             let prepare = || {
+                bug::on_demand("reload");
                 let config = load(&origin, &environment)?;
                 // What the last reload moved may be in the place of what this one
                 // opens. Whoever takes longer is found there.
@@ -405,10 +408,12 @@ impl MainLoop {
         let (giver, left) = handoff();
         self.leaving.push(left);
         let work = move || {
-            give_way(
-                Instant::now() + LAST_ANSWERS,
-                Box::new(move || giver.give(())),
-            );
+            // Its place is left then, too: whoever waits for that is told.
+            let _left = bug::caught("a server on its way out", || {
+                bug::on_demand("retire");
+                let has_left = Box::new(move || giver.give(()));
+                give_way(Instant::now() + LAST_ANSWERS, has_left);
+            });
         };
         let _refused = thread::Builder::new().name("retire".to_owned()).spawn(work);
     }
@@ -446,9 +451,7 @@ fn fail_on_demand(message: &Message) {
     if !matches!(message, Message::Signal(_)) {
         return;
     }
-    if std::env::var_os("CONTAINERPILOT_PANIC_AT_SIGNAL").is_some() {
-        panic::resume_unwind(Box::new("on demand"));
-    }
+    bug::on_demand("signal");
     if let Ok(bytes) = std::env::var("CONTAINERPILOT_ALLOCATE_AT_SIGNAL") {
         let memory: Vec<u8> = Vec::with_capacity(bytes.parse().unwrap_or_default());
         drop(std::hint::black_box(memory));

@@ -11,10 +11,11 @@
 //! [`is_there`].
 
 use std::alloc::{GlobalAlloc, Layout, System};
-use std::io::{self, Write};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::bug;
 
 /// For how long what is refused is asked for again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -100,7 +101,8 @@ fn later(ask: &dyn Fn() -> *mut u8) -> *mut u8 {
     }
     let tells = !IS_TOLD.swap(true, Ordering::Relaxed);
     if tells {
-        say("containerpilot: out of memory; waiting for some\n");
+        // Past the log, which needs memory.
+        bug::say(b"containerpilot: out of memory; waiting for some\n");
     }
     // A signal makes a pause shorter, not the patience.
     let (mut pause, deadline) = (FIRST_PAUSE, Instant::now() + PATIENCE);
@@ -112,16 +114,10 @@ fn later(ask: &dyn Fn() -> *mut u8) -> *mut u8 {
     if tells {
         IS_TOLD.store(false, Ordering::Relaxed);
         if !memory.is_null() {
-            say("containerpilot: there is memory again\n");
+            bug::say(b"containerpilot: there is memory again\n");
         }
     }
     memory
-}
-
-/// Past the log, which needs memory.
-fn say(text: &str) {
-    // If nobody reads it, nobody can be told.
-    let _unread = io::stderr().write_all(text.as_bytes());
 }
 
 fn sleep(milliseconds: u64) {

@@ -3,20 +3,21 @@
 use std::fmt;
 use std::io;
 use std::mem::ManuallyDrop;
-use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
+use std::process;
 use std::time::{Duration, Instant};
 
+use crate::bug;
 use crate::config::{self, InitSpec};
 use crate::environment::Environment;
 use crate::inbox::inbox;
 use crate::init;
 use crate::journal::Journal;
-use crate::logging::{self, InitError};
+use crate::logging::{self, InitError, Log};
 use crate::main_loop::MainLoop;
 use crate::memory;
 use crate::preparation::{self, Common, Current, Origin, load, open};
-use crate::process::last_resort::{self, INTERNAL_ERROR};
+use crate::process::last_resort;
 use crate::process::leftovers::{self, Ended};
 use crate::process::{children, descriptors};
 use crate::signals;
@@ -56,6 +57,7 @@ impl std::error::Error for Error {}
 /// If it cannot be started.
 pub fn supervise(origin: Origin) -> Result<u8, Error> {
     memory::be_patient();
+    bug::tell_on_stderr();
     last_resort::install();
     let file = origin.file().map(Path::to_owned);
     // A command gets what it would get without a supervisor.
@@ -101,7 +103,7 @@ pub fn supervise(origin: Origin) -> Result<u8, Error> {
     let requests = common.requests.clone();
     let consul_requests = common.consul_requests.clone();
     let identity = Identity {
-        pid: std::process::id(),
+        pid: process::id(),
         config: file,
         init,
         environment,
@@ -112,16 +114,32 @@ pub fn supervise(origin: Origin) -> Result<u8, Error> {
     // What is left of it in the end goes with the process, all at once: piece by
     // piece it would take as long as everything else of a shutdown.
     let mut main_loop = ManuallyDrop::new(main_loop);
-    let ran = panic::catch_unwind(AssertUnwindSafe(|| main_loop.run()));
-    if ran.is_err() {
-        log::error!("internal error: the event loop has panicked; ending all jobs");
-        main_loop.end_jobs();
+    let ran = bug::caught("the event loop", || main_loop.run());
+    if ran.is_none() {
+        log::error!("ending all jobs");
+        let ended = bug::caught("the end of all jobs", || main_loop.end_jobs());
+        // What is left then needs nothing of the loop.
+        ended.unwrap_or_else(|| process::abort());
     }
     let ending = main_loop.ending();
-    if ending.is_some() {
+    let left = bug::caught("the way out", || {
+        leave(&mut main_loop, &log, ending.is_some());
+    });
+    if let Some(ending) = ending {
+        init::end(ending, main_loop.take_watchdog());
+    }
+    Ok(match (ran, left) {
+        (Some(()), Some(())) => main_loop.exit_code(),
+        (None, _) | (_, None) => bug::EXIT_CODE,
+    })
+}
+
+/// When nothing is supervised any more: last answers and last lines; and of a
+/// machine, the last processes.
+fn leave(main_loop: &mut MainLoop, log: &Log, is_of_a_machine: bool) {
+    if is_of_a_machine {
         main_loop.end_everything();
     }
-
     let deadline = Instant::now() + FAREWELL;
     main_loop.refuse();
     // Those who follow the log get the last words too, unless they take too long.
@@ -129,13 +147,6 @@ pub fn supervise(origin: Origin) -> Result<u8, Error> {
     main_loop.close(deadline);
     // What is not written by then is held up by whoever reads the log.
     let _written = log.close(deadline);
-    if let Some(ending) = ending {
-        init::end(ending, main_loop.take_watchdog());
-    }
-    Ok(match ran {
-        Ok(()) => main_loop.exit_code(),
-        Err(_) => INTERNAL_ERROR,
-    })
 }
 
 /// Ends what an earlier supervisor has left, now that the socket is ours.
@@ -160,6 +171,6 @@ fn end_leftovers(socket: &Path, grace: Duration) {
 /// The duties of PID 1 as the init of a machine, if the file has any. What is
 /// wrong with it, the file as a whole is refused for right after.
 fn init_duties(path: &Path, environment: &Environment) -> Option<InitSpec> {
-    let is_first = std::process::id() == 1;
+    let is_first = process::id() == 1;
     is_first.then(|| config::init_duties(path, environment).ok().flatten())?
 }

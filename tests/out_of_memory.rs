@@ -87,6 +87,7 @@ fn memory_that_comes_back_is_waited_for() {
         return;
     };
     let mut supervisor = start.ready();
+    supervisor.facts.expect_set(&["polite", "deaf"]);
     let pid = supervisor.pid();
     limit(pid, Some(16 << 20));
     supervisor.signal(libc::SIGUSR2);

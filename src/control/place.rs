@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::notice::Notice;
 use super::socket::{Error, SocketFile};
+use crate::bug;
 use crate::config::ControlSpec;
 use crate::http::{Entrance, Listener};
 
@@ -26,6 +27,9 @@ const STACK: usize = 64 << 10;
 /// How often to try again when the directory goes in the very moment in which the
 /// socket is made.
 const TRIES: usize = 3;
+
+/// After so many panics nobody looks after the file any more, until somebody asks.
+const PANICS: usize = 3;
 
 /// How long after a look that found nothing to do the next one may follow: others
 /// may be busy in the directory.
@@ -130,7 +134,17 @@ impl Place {
         }
         let shared = Arc::clone(&self.0);
         let thread = thread::Builder::new().name("socket".to_owned());
-        let started = thread.stack_size(STACK).spawn(move || shared.work());
+        let started = thread.stack_size(STACK).spawn(move || {
+            let who = "who looks after the control socket";
+            for _try in 0..PANICS {
+                if bug::caught(who, || shared.work()).is_some() {
+                    return;
+                }
+                shared.wanted.fetch_or(ASKED, Ordering::AcqRel);
+            }
+            // Whoever asks next begins anew.
+            shared.wanted.store(0, Ordering::Release);
+        });
         if let Err(error) = started {
             self.0.wanted.store(0, Ordering::Release);
             log::warn!("cannot start a thread to look after the control socket: {error}");
@@ -196,6 +210,7 @@ impl Shared {
 
     /// Whether to look again, because it was touched meanwhile.
     fn look(&self, why: Why) -> bool {
+        bug::on_demand("socket");
         let mut held = self.held();
         let path = held.spec.socket.clone();
         let found = held.look(why, &self.entrance);

@@ -21,6 +21,7 @@ use super::fuzzing::Canned as TcpConnector;
 use super::reconcile::{Call, Outcome};
 use super::resolve::Names;
 use super::wire::{Instances, PASSING, Registered, Registration, escape, health_path};
+use crate::bug;
 use crate::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
 use crate::message::Instance;
 use crate::telemetry::metrics::{ConsulOp, ConsulRequests};
@@ -386,13 +387,9 @@ fn reason(error: &Error, deadline: Duration) -> String {
 }
 
 fn panicked(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!(
         "the HTTP library gave up: {}",
-        text.unwrap_or("no reason given")
+        bug::words(panic).unwrap_or("no reason given")
     )
 }
 

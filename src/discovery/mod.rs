@@ -26,10 +26,10 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, Builder};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use log::error;
+use log::warn;
 use ureq::Agent;
 
 use self::consul::Client;
@@ -93,8 +93,10 @@ impl Discovery {
             is_stopped: Arc::clone(&services.is_stopped),
             busy: None,
             open: None,
+            resume_at: None,
+            unstarted: Vec::new(),
         };
-        spawn("consul", "consul", inbox, move || thread.run())?;
+        spawn("consul", move || thread.run())?;
         Ok(Self {
             spec: spec.clone(),
             requests: requests.clone(),
@@ -119,23 +121,22 @@ impl Discovery {
 
     /// Observes a service; [`Message::Watched`] answers whenever it changes.
     pub fn watch(&mut self, id: WatchId, spec: Arc<WatchSpec>) {
-        let name = format!("watch \"{}\"", spec.name);
-        match self.start_watch(id, spec, name.clone()) {
-            Ok(watch) => {
-                self.watches.insert(id, watch);
-            }
-            Err(cause) => {
-                error!("cannot start a thread for {name}: {cause}");
-                let _gone = self.inbox.send(Message::WorkerEnded("watch"));
-            }
+        let (watcher, watch) = self.watcher(id, spec);
+        self.watches.insert(id, watch);
+        if let Some((watcher, cause)) = start(watcher) {
+            warn!(
+                "cannot start a thread for {}, trying again: {cause}",
+                watcher.party.name()
+            );
+            self.order(Order::Start(Box::new(watcher)));
         }
     }
 
-    fn start_watch(&self, id: WatchId, spec: Arc<WatchSpec>, name: String) -> io::Result<Watch> {
+    fn watcher(&self, id: WatchId, spec: Arc<WatchSpec>) -> (Watcher, Watch) {
+        let name = format!("watch \"{}\"", spec.name);
         let client = Client::new(&self.spec, self.requests.clone());
         let (open, stopped) = channel();
         let stop = Stop::of(&client);
-        let thread = format!("watch {}", spec.name);
         let watcher = Watcher {
             spec,
             id,
@@ -145,11 +146,11 @@ impl Discovery {
             is_stopped: Arc::clone(&stop.is_stopped),
             stopped,
         };
-        spawn(&thread, "watch", &self.inbox, move || watcher.run())?;
-        Ok(Watch {
+        let watch = Watch {
             _stop: stop,
             _open: open,
-        })
+        };
+        (watcher, watch)
     }
 
     /// Observes it no longer.
@@ -210,36 +211,62 @@ impl Drop for Stop {
     }
 }
 
-/// Tells if a thread ends by a panic, which nobody asked for.
-struct Guard {
-    name: &'static str,
-    inbox: Sender<Message>,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        if thread::panicking() {
-            let _gone = self.inbox.send(Message::WorkerEnded(self.name));
+/// Starts the thread of a watch, or gives it back if there is none to be had.
+fn start(watcher: Watcher) -> Option<(Watcher, io::Error)> {
+    let (giver, taker) = channel();
+    let thread = format!("watch {}", watcher.spec.name);
+    let run = move || {
+        // Dropped if the kernel refuses the thread.
+        let watcher = taker.recv();
+        watcher.into_iter().for_each(Watcher::run);
+    };
+    match spawn(&thread, run) {
+        Ok(()) => {
+            // It waits for this.
+            let _taken = giver.send(watcher);
+            None
         }
+        Err(cause) => Some((watcher, cause)),
     }
 }
 
-fn spawn(
-    thread: &str,
-    name: &'static str,
-    inbox: &Sender<Message>,
-    run: impl FnOnce() + Send + 'static,
-) -> io::Result<()> {
-    let guard = Guard {
-        name,
-        inbox: inbox.clone(),
-    };
-    Builder::new()
-        .name(thread.to_owned())
-        .stack_size(STACK)
-        .spawn(move || {
-            let _guard = guard;
-            run();
-        })
-        .map(drop)
+fn spawn(thread: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let builder = Builder::new().name(thread.to_owned()).stack_size(STACK);
+    builder.spawn(run).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_watch_that_was_refused_a_thread_begins_when_there_is_one() {
+        let (inbox, told) = channel();
+        let nobody = ConsulSpec {
+            address: "127.0.0.1:1".to_owned(),
+            tls: None,
+            token: None,
+        };
+        let discovery = Discovery::start(&nobody, &ConsulRequests::default(), &inbox).unwrap();
+        let spec = WatchSpec {
+            name: "upstream".into(),
+            interval: Duration::from_secs(1),
+            tag: None,
+            datacenter: None,
+        };
+        let spec = Arc::new(spec);
+        // One that is no longer wanted meanwhile is not started.
+        for is_wanted in [false, true] {
+            let (watcher, watch) = discovery.watcher(WatchId(1), Arc::clone(&spec));
+            let watch = is_wanted.then_some(watch);
+            discovery.order(Order::Start(Box::new(watcher)));
+            let patience = Duration::from_secs(if is_wanted { 30 } else { 0 });
+            let answer = told.recv_timeout(patience).ok();
+            let has_asked = matches!(answer, Some(Message::Reachable(Err(_))));
+            assert_eq!(has_asked, is_wanted, "{answer:?}");
+            drop(watch);
+        }
+    }
 }

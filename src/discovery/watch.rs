@@ -15,6 +15,7 @@ use log::{info, warn};
 use super::backoff::Backoff;
 use super::consul::{Client, Failure, Health};
 use super::link::Party;
+use crate::bug;
 use crate::config::WatchSpec;
 use crate::inbox::{Inbox, Sender};
 use crate::message::{Instance, Message, WatchId};
@@ -109,13 +110,23 @@ pub(super) struct Watcher {
 }
 
 impl Watcher {
-    /// Watches until it is stopped.
+    /// Watches until it is stopped, also after a bug in that.
     pub(super) fn run(self) {
+        let mut backoff = Backoff::new(self.spec.interval);
+        while bug::caught(self.party.name(), || self.watch()).is_none() {
+            if self.is_stopped_within(backoff.delay()) {
+                return;
+            }
+        }
+    }
+
+    fn watch(&self) {
         let mut pace = Pace::new(self.spec.interval);
         let mut last: Option<Vec<Instance>> = None;
         let mut refused: Option<u16> = None;
         loop {
             let start = Instant::now();
+            bug::on_demand("watch");
             let result = self.client.health(&self.spec, pace.blocking());
             if self.is_stopped.load(Ordering::Acquire) {
                 return;
@@ -136,12 +147,14 @@ impl Watcher {
                     pace.failed()
                 }
             };
-            if !pause.is_zero()
-                && self.stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout)
-            {
+            if !pause.is_zero() && self.is_stopped_within(pause) {
                 return;
             }
         }
+    }
+
+    fn is_stopped_within(&self, pause: Duration) -> bool {
+        self.stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout)
     }
 
     fn tell(&self, instances: Vec<Instance>) {

@@ -16,6 +16,7 @@ use super::pool::{HURRY, Pool, Visit};
 use super::response::{Body, Fate, Framing as AnswerFraming, Response, Source, StreamWriter};
 use super::stream::Stream;
 use super::{Client, Limits, Request};
+use crate::bug;
 use crate::memory;
 use crate::waker::Waker;
 
@@ -118,6 +119,7 @@ impl<'a> Connection<'a> {
             keep_alive: head.keep_alive,
         };
         self.is_handling = true;
+        bug::on_demand(self.pool.name);
         let response = self.pool.handler.handle(Request {
             method: head.method,
             path: head.path,

@@ -469,7 +469,7 @@ impl Worker {
             let mut connection = Connection::new(&visit);
             if catch_unwind(AssertUnwindSafe(|| connection.serve())).is_err() {
                 error!(
-                    "{}: a request met a bug (panic), its connection is closed",
+                    "internal error: {}: a request has panicked, its connection is closed",
                     pool.name
                 );
                 let _even_so = catch_unwind(AssertUnwindSafe(|| connection.give_up()));

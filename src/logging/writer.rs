@@ -14,6 +14,7 @@ use log::Level;
 use super::Shared;
 use super::queue::{Command, Taken};
 use super::sink::{OpenError, Sink};
+use crate::bug;
 
 /// Enough for writing and for formatting one entry.
 const STACK: usize = 64 << 10;
@@ -98,8 +99,7 @@ impl Writer {
     }
 
     fn perform(&mut self, command: &Command) {
-        #[cfg(debug_assertions)]
-        panic_on_demand();
+        bug::on_demand("log");
         let done = match command {
             Command::Reopen => self.sink.reopen(),
             Command::Output(output, rotation) => self.sink.redirect(output, *rotation),
@@ -120,13 +120,5 @@ impl Writer {
             let lost = self.sink.write(line.as_slice());
             self.shared.count_dropped(lost);
         }
-    }
-}
-
-/// A bug, for the test of what becomes of the log then. It is in no release.
-#[cfg(debug_assertions)]
-fn panic_on_demand() {
-    if std::env::var_os("CONTAINERPILOT_PANIC_AT_REOPENING").is_some() {
-        panic::resume_unwind(Box::new("on demand"));
     }
 }

@@ -17,6 +17,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::connection::{Time, connect};
+use crate::bug;
 use crate::config::ProbeSpec;
 use crate::config::url::Place;
 use crate::inbox::Sender;
@@ -39,7 +40,10 @@ pub fn start(probe: Probe, inbox: &Sender<Message>) {
         .stack_size(stack(&probe.spec));
     let report_to = inbox.clone();
     let started = thread.spawn(move || {
-        let result = panic::catch_unwind(AssertUnwindSafe(|| run(&probe.spec, probe.timeout)));
+        let result = panic::catch_unwind(AssertUnwindSafe(|| {
+            bug::on_demand("check");
+            run(&probe.spec, probe.timeout)
+        }));
         let panicked = |_| Err("internal error: the check panicked".to_owned());
         // The loop ends last; if it has ended, nobody needs the report.
         let _gone = report_to.send(Message::Probed(exec, result.unwrap_or_else(panicked)));

@@ -12,11 +12,8 @@ use std::ffi::CStr;
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::bug;
 use crate::message::Pid;
-
-/// What the supervisor exits with after a bug in itself, or without memory:
-/// `EX_SOFTWARE` of sysexits.h.
-pub const INTERNAL_ERROR: u8 = 70;
 
 /// How often to look whether all are gone, after each signal: 2 s in all.
 const LOOKS: usize = 200;
@@ -50,17 +47,10 @@ extern "C" fn on_abort(_: libc::c_int) {
             unsafe { libc::pause() };
         }
     }
-    // SAFETY: the text lives as long as the call.
-    unsafe {
-        libc::write(
-            libc::STDERR_FILENO,
-            LAST_WORDS.as_ptr().cast(),
-            LAST_WORDS.len(),
-        )
-    };
+    bug::say(LAST_WORDS);
     end_children();
     // SAFETY: ends the process without running anything of it.
-    unsafe { libc::_exit(INTERNAL_ERROR.into()) }
+    unsafe { libc::_exit(bug::EXIT_CODE.into()) }
 }
 
 fn end_children() {

@@ -24,6 +24,7 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
+use crate::bug;
 use crate::inbox::Sender;
 use crate::logging::{Log, Source};
 use crate::message::{ExecId, Message, Pid, Spawn, StartError};
@@ -80,6 +81,7 @@ impl Starter {
 }
 
 fn work(start: Start) {
+    bug::on_demand("exec");
     let Start {
         spawn,
         report,

@@ -39,6 +39,7 @@ use std::time::{Duration, Instant};
 
 use log::Level;
 
+use crate::bug;
 use crate::config::init::Ending;
 use crate::config::{Config, InitSpec};
 use crate::environment::Environment;
@@ -106,6 +107,8 @@ pub struct Supervisor {
     /// What is to become of the machine, if somebody has said so.
     ending: Option<Ending>,
     operations: Operations,
+    /// A thread that must live has ended.
+    has_met_a_bug: bool,
 }
 
 impl Supervisor {
@@ -135,6 +138,7 @@ impl Supervisor {
             chronicle: Chronicle::new(now),
             ending: None,
             operations: Operations::default(),
+            has_met_a_bug: false,
         };
         supervisor.feed_watchdog();
         supervisor.begin(jobs);
@@ -206,9 +210,12 @@ impl Supervisor {
     }
 
     /// What the supervisor exits with: the exit code of the first essential job
-    /// that completed by itself, else 0 (SPEC §15).
+    /// that completed by itself, else 0 (SPEC §15); unless a bug has ended it.
     pub fn exit_code(&self) -> u8 {
-        self.fx.essential.map_or(0, |(_, code)| code)
+        match self.has_met_a_bug {
+            true => bug::EXIT_CODE,
+            false => self.fx.essential.map_or(0, |(_, code)| code),
+        }
     }
 
     fn on_timer(&mut self, deadline: Instant, timer: Timer) {
@@ -233,6 +240,7 @@ impl Supervisor {
     fn on_worker_ended(&mut self, name: &str) {
         let text = format!("internal error: the {name} thread ended; shutting down");
         self.fx.log(Level::Error, None, text);
+        self.has_met_a_bug = true;
         self.begin_shutdown();
     }
 

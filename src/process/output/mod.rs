@@ -25,6 +25,7 @@ use std::thread;
 
 use log::Level;
 
+use crate::bug;
 use crate::inbox::Sender;
 use crate::logging::{Log, Source};
 use crate::message::{Label, Message, Pid};
@@ -34,6 +35,10 @@ use lines::{Lines, Stream};
 
 /// Enough for reading, formatting an entry and the message of a panic.
 const STACK: usize = 64 << 10;
+
+/// After so many panics in a row the thread gives up: without one in between that
+/// had none, the next will have one, too.
+const PANICS: u32 = 10;
 
 /// Where children's pipes are handed in. To be cloned to whoever starts them.
 #[derive(Clone)]
@@ -176,10 +181,15 @@ impl Pumping {
 
     fn run(mut self) {
         let _end = End(Arc::clone(&self.shared));
-        while !self.is_closing {
-            if let Err(error) = self.turn() {
-                log::error!("cannot wait for the output of jobs: {error}");
-                return;
+        let mut panics = 0;
+        while !self.is_closing && panics < PANICS {
+            match bug::caught("who reads the output of jobs", || self.turn()) {
+                Some(Ok(())) => panics = 0,
+                Some(Err(error)) => {
+                    log::error!("cannot wait for the output of jobs: {error}");
+                    return;
+                }
+                None => panics += 1,
             }
         }
         self.drain();
@@ -234,6 +244,7 @@ impl Pumping {
     }
 
     fn read_once(&mut self, number: usize) -> Reading {
+        bug::on_demand("output");
         match self.children.get_mut(number) {
             Some(Some(child)) => child.read(&mut self.lines),
             // Its child could not be started, or is told later.

@@ -278,4 +278,5 @@ fn a_thread_that_ends_unasked_brings_about_an_orderly_shutdown() {
         "0 error internal error: the signals thread ended; shutting down"
     );
     sim.expect_done();
+    assert_eq!(sim.supervisor.exit_code(), 70);
 }
