@@ -5,7 +5,7 @@
 //! first, which is what editors offer. What several keys mean together it does
 //! not say: that is `-check`'s.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use super::table::{Key, Preset, Shape, Table};
 
@@ -20,10 +20,87 @@ const SIZE: &str = r"^[0-9]+(\.[0-9]*)? *([KkMmGg]([Ii]?[Bb])?|[Bb])?$";
 /// The longest duration in seconds.
 const LONGEST: i64 = (i64::MAX as u64 / 1_000_000_000) as i64;
 
-/// The spellings of a bool as a string, as Go's `strconv.ParseBool` has them.
-const BOOLS: [&str; 12] = [
-    "true", "false", "1", "0", "t", "f", "T", "F", "TRUE", "FALSE", "True", "False",
-];
+/// A bool, the numbers for it, and its spellings as a string, as Go's
+/// `strconv.ParseBool` has them.
+const BOOLS: &str = r#"[
+    { "type": "boolean" },
+    { "enum": [0, 1] },
+    { "enum": ["true", "false", "1", "0", "t", "f", "T", "F", "TRUE", "FALSE", "True", "False"] }
+]"#;
+
+/// What stands for a string.
+const SCALAR: &str = r#"{ "type": ["string", "number", "boolean"] }"#;
+
+/// What stands for a string but is none.
+const NO_STRING: &str = r#"{ "type": ["number", "boolean"] }"#;
+
+/// A list whose first item names a program.
+const COMMAND: &str = r#"{
+    "type": "array",
+    "items": { "type": ["string", "number", "boolean"] },
+    "minItems": 1,
+    "prefixItems": [
+        { "allOf": [{ "type": ["string", "number", "boolean"] }], "not": { "const": "" } }
+    ]
+}"#;
+
+/// Free keys and what stands for their strings.
+const PAIRS: &str = r#"{
+    "type": "object",
+    "additionalProperties": { "type": ["string", "number", "boolean", "null"] }
+}"#;
+
+/// An object with a port.
+const HAS_PORT: &str = r#"{
+    "required": ["port"],
+    "properties": { "port": { "not": { "enum": [0, "0", "", null] } } }
+}"#;
+
+/// What is as if the key were left out.
+const EMPTY: &str = r#"{ "const": "" }"#;
+const NULL: &str = r#"{ "type": "null" }"#;
+
+/// A schema that is written here as text, which a test parses.
+fn literal(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_default()
+}
+
+/// A schema of so many keywords.
+fn schema<const N: usize>(keywords: [(&str, Value); N]) -> Value {
+    collected(&mut keywords.into_iter())
+}
+
+fn collected(keywords: &mut dyn Iterator<Item = (&str, Value)>) -> Value {
+    let mut schema = Map::new();
+    for (name, value) in keywords {
+        schema.insert(name.to_owned(), value);
+    }
+    schema.into()
+}
+
+/// A string that matches a pattern.
+fn pattern(pattern: &str) -> Value {
+    schema([("type", "string".into()), ("pattern", pattern.into())])
+}
+
+/// An integer within limits.
+fn integer(min: impl Into<Value>, max: impl Into<Value>) -> Value {
+    schema([
+        ("type", "integer".into()),
+        ("minimum", min.into()),
+        ("maximum", max.into()),
+    ])
+}
+
+/// One of these words.
+fn one_of(words: &[&str]) -> Value {
+    schema([("enum", words.into())])
+}
+
+/// Any of these.
+fn any_of(schemas: Vec<Value>) -> Value {
+    schema([("anyOf", schemas.into())])
+}
 
 /// The schema of the file, as text.
 pub fn json() -> String {
@@ -49,22 +126,20 @@ fn object(table: &Table) -> Value {
     let required = table.keys.iter();
     let required = required.filter(|row| matches!(row.preset, Preset::Required));
     let required: Vec<&str> = required.map(|row| row.name).collect();
-    let mut object = json!({
-        "type": "object",
-        "properties": properties,
-        "required": required,
-        "additionalProperties": false,
-    });
+    let mut object = schema([
+        ("type", "object".into()),
+        ("properties", properties.into()),
+        ("required", required.into()),
+        ("additionalProperties", false.into()),
+    ]);
     let advertised = advertised(table);
     if table.keys.iter().any(|row| row.name == "port")
         && !advertised.is_empty()
         && let Value::Object(object) = &mut object
     {
-        let no_port = json!({ "enum": [0, "0", "", null] });
-        let has_port =
-            json!({ "required": ["port"], "properties": { "port": { "not": no_port } } });
-        object.insert("if".to_owned(), has_port);
-        object.insert("then".to_owned(), json!({ "properties": advertised }));
+        let then = schema([("properties", advertised.into())]);
+        object.insert("if".to_owned(), literal(HAS_PORT));
+        object.insert("then".to_owned(), then);
     }
     object
 }
@@ -76,12 +151,12 @@ fn advertised(table: &Table) -> Map<String, Value> {
     let checked = rows.filter_map(|row| match row.shape {
         Shape::Advertised(shape) => {
             let mut shapes = alternatives(shape);
-            shapes.extend([json!({ "const": "" }), json!({ "type": "null" })]);
-            Some((row.name.to_owned(), json!({ "anyOf": shapes })))
+            shapes.extend([literal(EMPTY), literal(NULL)]);
+            Some((row.name.to_owned(), any_of(shapes)))
         }
         Shape::Object(inner) => {
             let inner = advertised(inner);
-            let properties = (!inner.is_empty()).then(|| json!({ "properties": inner }));
+            let properties = (!inner.is_empty()).then(|| schema([("properties", inner.into())]));
             properties.map(|properties| (row.name.to_owned(), properties))
         }
         _ => None,
@@ -95,19 +170,20 @@ fn key(row: &Key) -> Value {
     let mut alternatives = alternatives(&row.shape);
     let is_required = matches!(row.preset, Preset::Required);
     if is_required {
-        alternatives = vec![json!({ "anyOf": alternatives, "not": { "const": "" } })];
+        let given = schema([("anyOf", alternatives.into()), ("not", literal(EMPTY))]);
+        alternatives = vec![given];
     } else {
         if is_absent_when_empty(&row.shape) {
-            alternatives.push(json!({ "const": "" }));
+            alternatives.push(literal(EMPTY));
         }
-        alternatives.push(json!({ "type": "null" }));
+        alternatives.push(literal(NULL));
     }
     let (default, sentence) = match row.preset {
         Preset::Required | Preset::Absent => (None, None),
         Preset::Text(text) => (Some(text.into()), None),
         Preset::Integer(integer) => (Some(integer.into()), None),
         Preset::Bool(bool) => (Some(bool.into()), None),
-        Preset::Empty => (Some(json!({})), None),
+        Preset::Empty => (Some(Map::new().into()), None),
         Preset::Depends(sentence) => (None, Some(sentence)),
     };
     let mut value = Map::new();
@@ -150,105 +226,81 @@ fn is_absent_when_empty(shape: &Shape) -> bool {
 /// What a value may be, the plainest first.
 fn alternatives(shape: &Shape) -> Vec<Value> {
     match shape {
-        Shape::Text => vec![scalar()],
-        Shape::Name => vec![json!({ "type": "string", "minLength": 1 }), no_string()],
-        Shape::Bool => vec![
-            json!({ "type": "boolean" }),
-            json!({ "enum": [0, 1] }),
-            json!({ "enum": BOOLS }),
+        Shape::Text => vec![literal(SCALAR)],
+        Shape::Name => vec![
+            literal(r#"{ "type": "string", "minLength": 1 }"#),
+            literal(NO_STRING),
         ],
-        Shape::Integer { min, max } => vec![
-            json!({ "type": "integer", "minimum": min, "maximum": max }),
-            json!({ "type": "string", "pattern": digits(*min, *max) }),
-        ],
+        Shape::Bool => match literal(BOOLS) {
+            Value::Array(spellings) => spellings,
+            other => vec![other],
+        },
+        Shape::Integer { min, max } => vec![integer(*min, *max), pattern(&digits(*min, *max))],
         Shape::Octal { max } => octal(*max),
         Shape::Limit => limit(),
         Shape::Duration { min } => duration(*min),
         // Of a string it can only be said that it looks like a size.
-        Shape::Size { min, max } => vec![
-            json!({ "type": "string", "pattern": SIZE }),
-            json!({ "type": "integer", "minimum": min, "maximum": max }),
-        ],
+        Shape::Size { min, max } => vec![pattern(SIZE), integer(*min, *max)],
         Shape::Words(words) => {
             let words = words();
             let any_case: Vec<String> = words.iter().map(|word| in_any_case(word)).collect();
             let any_case = format!("^({})$", any_case.join("|"));
-            vec![
-                json!({ "enum": words }),
-                json!({ "type": "string", "pattern": any_case }),
-            ]
+            vec![one_of(&words), pattern(&any_case)]
         }
-        Shape::Vocabulary(_, words) => vec![json!({ "enum": words() })],
-        Shape::Texts => vec![scalar(), json!({ "type": "array", "items": scalar() })],
+        Shape::Vocabulary(_, words) => vec![one_of(&words())],
+        Shape::Texts => vec![literal(SCALAR), list_of(literal(SCALAR))],
         Shape::Command => vec![
-            json!({ "type": "string", "pattern": r"[^ \t\n\f\r]" }),
-            no_string(),
-            json!({
-                "type": "array",
-                "items": scalar(),
-                "minItems": 1,
-                "prefixItems": [{ "allOf": [scalar()], "not": { "const": "" } }],
-            }),
+            pattern(r"[^ \t\n\f\r]"),
+            literal(NO_STRING),
+            literal(COMMAND),
         ],
         Shape::Signal(names) => signal(&names()),
-        Shape::Pairs => {
-            let text = json!({ "type": ["string", "number", "boolean", "null"] });
-            vec![json!({ "type": "object", "additionalProperties": text })]
-        }
+        Shape::Pairs => vec![literal(PAIRS)],
         Shape::Object(table) => vec![reference(table)],
-        Shape::Objects(table) => vec![json!({ "type": "array", "items": reference(table) })],
+        Shape::Objects(table) => vec![list_of(reference(table))],
         Shape::Either(shapes) => shapes.iter().flat_map(alternatives).collect(),
         Shape::Advertised(shape) => {
             let mut shapes = alternatives(shape);
-            shapes.push(scalar());
+            shapes.push(literal(SCALAR));
             shapes
         }
     }
 }
 
 fn reference(table: &Table) -> Value {
-    json!({ "$ref": format!("#/$defs/{}", table.section) })
+    let place = format!("#/$defs/{}", table.section);
+    schema([("$ref", place.into())])
+}
+
+fn list_of(items: Value) -> Value {
+    schema([("type", "array".into()), ("items", items)])
 }
 
 /// A signal: those with a name are offered, each may be written in several ways.
 fn signal(names: &[&str]) -> Vec<Value> {
     let offered: Vec<String> = names.iter().map(|name| format!("SIG{name}")).collect();
     let any_case: Vec<String> = names.iter().map(|name| in_any_case(name)).collect();
-    let pattern = format!(
+    let spelling = format!(
         r"^({})?({}|{}(\+[0-9]+)?|{}(-[0-9]+)?)$",
         in_any_case("SIG"),
         any_case.join("|"),
         in_any_case("RTMIN"),
         in_any_case("RTMAX"),
     );
-    vec![
-        json!({ "enum": offered }),
-        json!({ "type": "string", "pattern": pattern }),
-    ]
-}
-
-/// What stands for a string.
-fn scalar() -> Value {
-    json!({ "type": ["string", "number", "boolean"] })
-}
-
-/// What stands for a string but is none.
-fn no_string() -> Value {
-    json!({ "type": ["number", "boolean"] })
+    vec![schema([("enum", offered.into())]), pattern(&spelling)]
 }
 
 /// A duration of at least so many milliseconds; of a string it can only be said
 /// whether it is longer than nothing.
 fn duration(min: u64) -> Vec<Value> {
-    let mut text = json!({ "type": "string", "pattern": DURATION });
+    let mut text = pattern(DURATION);
     if min > 0
         && let Value::Object(text) = &mut text
     {
-        let longer = json!([{ "pattern": LONGER_THAN_ZERO }]);
-        text.insert("allOf".to_owned(), longer);
+        let longer = schema([("pattern", LONGER_THAN_ZERO.into())]);
+        text.insert("allOf".to_owned(), vec![longer].into());
     }
-    let seconds = json!({ "type": "integer", "minimum": min.div_ceil(1000), "maximum": LONGEST });
-    vec![text, seconds]
+    vec![text, integer(min.div_ceil(1000), LONGEST)]
 }
 
 /// An octal number: of the digits of a number it can only be said how many they
@@ -257,10 +309,7 @@ fn octal(max: u32) -> Vec<Value> {
     let digits = format!("{max:o}");
     let text = format!("^(0o)?0*[0-7]{{1,{}}}$", digits.len());
     let most: u32 = digits.parse().unwrap_or(max);
-    vec![
-        json!({ "type": "string", "pattern": text }),
-        json!({ "type": "integer", "minimum": 0, "maximum": most }),
-    ]
+    vec![pattern(&text), integer(0, most)]
 }
 
 /// A resource limit: one bound, or the soft and the hard one.
@@ -270,12 +319,12 @@ fn limit() -> Vec<Value> {
         max: i64::MAX,
     });
     bounds.extend(alternatives(&Shape::Words(super::limits::words)));
-    let both = json!({
-        "type": "array",
-        "items": { "anyOf": bounds },
-        "minItems": 2,
-        "maxItems": 2,
-    });
+    let both = schema([
+        ("type", "array".into()),
+        ("items", any_of(bounds.clone())),
+        ("minItems", 2.into()),
+        ("maxItems", 2.into()),
+    ]);
     bounds.push(both);
     bounds
 }
