@@ -10,11 +10,14 @@
 mod support;
 
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 use support::command::{command, exit_code, wait};
+use support::consul::Agent;
 use support::image::{Image, OF_ITS_OWN, READ_ONLY};
 use support::lines::Lines;
 use support::{Facts, Gate, Outcome, deadline, is_root, probe, processes, run, skip};
@@ -259,6 +262,99 @@ fn an_image_with_one_command_and_no_file() {
     let mut container = recipe.start("", "");
     assert_eq!(container.output.wait_for(""), "serving --verbose");
     assert_eq!(container.end(libc::SIGTERM), 128 + libc::SIGTERM);
+}
+
+/// A shop of the original's time: its script before the start, itself, which is its
+/// own health check, and what it does when its database moves.
+const SHOP: [(&str, &str); 3] = [
+    ("prestart", "echo prepared >>/facts"),
+    (
+        "shop",
+        r#"[ "$1" = --check ] && exec test -e /open
+trap 'echo closed >>/facts; exit 0' TERM
+echo open "$@" $ORDERS >>/facts
+>/open
+while :; do read order </gate; done"#,
+    ),
+    ("onchange", "echo moved >>/facts"),
+];
+
+/// What the supervisor tells Prometheus at the address of the agent.
+fn metrics(agent: &Agent) -> String {
+    let mut stream = TcpStream::connect((agent.address(), 9090)).unwrap();
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn the_go_containerpilot_is_replaced() {
+    let blocks = section("recipes.md", "Instead of the Go ContainerPilot");
+    let dockerfiles = blocks
+        .iter()
+        .filter(|(language, _)| language == "dockerfile");
+    let dockerfiles: Vec<&String> = dockerfiles.map(|(_, text)| text).collect();
+    let [before, after] = dockerfiles[..] else {
+        panic!("{dockerfiles:?}");
+    };
+    // The third step, to the letter; the second is that the binary is another.
+    let without_tini = before
+        .replace("COPY tini ", "COPY ")
+        .replace(r#""/bin/tini", "--", "#, "");
+    assert_eq!(*after, without_tini);
+    let Some(agent) = Agent::dev() else {
+        return;
+    };
+    let directory = support::Temporary::new();
+    let scripts =
+        SHOP.map(|(name, text)| (name, directory.write(name, &format!("#!/bin/sh\n{text}\n"))));
+    for (_, script) in &scripts {
+        fs::set_permissions(script, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let sources = scripts
+        .each_ref()
+        .map(|(name, script)| (*name, script.as_path()));
+    let Some(mut recipe) = Recipe::new(after, &block(&blocks, "json5"), &sources) else {
+        return;
+    };
+    for name in ["CONSUL", "POD_IP"] {
+        let address = agent.address().to_string();
+        recipe.environment.push((name.to_owned(), address));
+    }
+    let mut facts = Facts::open(&recipe.image.root.fifo("facts"));
+    let _gate = Gate::open(&recipe.image.root.fifo("gate"));
+
+    let checked = recipe.inside(&client(&["-check", "-config", "/etc/containerpilot.json5"]));
+    assert_eq!(checked.success(), ["no errors, no warnings"]);
+    let mut container = recipe.start("", "");
+    facts.expect(&["prepared", "open --port 8000"]);
+    agent.wait_for_status("shop", Some("passing"));
+    agent.put(
+        "/v1/agent/service/register",
+        r#"{ "Name": "database", "Port": 5432 }"#,
+    );
+    facts.expect(&["moved"]);
+    for words in [
+        ["-maintenance", "enable"],
+        ["-maintenance", "disable"],
+        ["-putmetric", "shop_orders_total=3"],
+        ["-putenv", "ORDERS=3"],
+        ["-reload", ""],
+    ] {
+        let words: Vec<&str> = words.into_iter().filter(|word| !word.is_empty()).collect();
+        recipe.inside(&client(&words)).success();
+    }
+    let metrics = metrics(&agent);
+    for metric in [
+        "shop_orders_total 3\n",
+        "containerpilot_watch_instances{service=\"database\"} 1\n",
+    ] {
+        assert!(metrics.contains(metric), "{metrics}");
+    }
+    assert_eq!(container.end(libc::SIGTERM), 0);
+    facts.expect(&["closed"]);
+    agent.wait_for_status("shop", None);
 }
 
 /// The app of the inittab: is killed together with nobody when it may go on, and says
