@@ -87,6 +87,45 @@ fn without_a_place_in_its_cgroup_a_run_fails_is_told_and_the_next_one_works() {
     assert_eq!(supervisor.terminate(), 0);
 }
 
+/// Needs more memory than there is, with each SIGHUP; one who tells of that; and one
+/// who needs none.
+const GLUTTON: &str = r#"
+    { name: "glutton", when: { source: "SIGHUP" }, exec: ["sh", "-c", "echo eats >>$FACTS; exec tail /dev/zero"] },
+    { name: "heir", when: { source: "glutton", each: "exitFailed" }, exec: ["sh", "-c", "echo dead >>$FACTS"] },
+    { name: "modest", exec: ["sleep", "1000"], health: { exec: "true", interval: 1, ttl: 5 } },
+"#;
+
+#[test]
+fn without_memory_in_its_cgroup_a_job_is_killed_and_the_others_and_the_supervisor_go_on() {
+    let Some(group) = Cgroup::of_memory() else {
+        return;
+    };
+    group.forbid_swapping();
+    group.limit("67108864");
+    // Who is in the group starts whoever else is.
+    let script = format!("echo $$ >{:?}; exec \"$@\"", group.members());
+    let mut supervisor = jobs(GLUTTON).through(&["sh", "-c", &script, "sh"]).ready();
+    let modest = supervisor.http("GET", "/v3/jobs/modest", "").body;
+    for _ in 0..3 {
+        supervisor.signal(libc::SIGHUP);
+        supervisor.facts.expect(&["eats", "dead"]);
+        let line = supervisor.stdout.wait_for("glutton");
+        assert!(line.contains("killed by signal 9"), "{line}");
+        assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    }
+    let after = supervisor.http("GET", "/v3/jobs/modest", "").body;
+    let pid = |body: &str| {
+        body.split(r#""pid":"#)
+            .nth(1)
+            .map(|rest| rest.split(',').next().unwrap().to_owned())
+    };
+    assert!(
+        pid(&modest).is_some() && pid(&modest) == pid(&after),
+        "{modest} {after}"
+    );
+    assert_eq!(supervisor.terminate(), 0);
+}
+
 #[test]
 fn shutdown_needs_neither_processes_nor_descriptors() {
     let mut supervisor = jobs(WORLD).unprivileged().ready();

@@ -14,7 +14,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Instant;
 
 use support::command::command;
-use support::{Supervisor, jobs, processes, run};
+use support::{Supervisor, arguments, jobs, processes, run};
 
 /// A job for each SIGHUP, which fences.
 const HUP: &str =
@@ -190,6 +190,40 @@ fn a_child_that_is_stopped_is_ended_by_its_timeout_and_by_shutdown() {
 
 #[test]
 fn a_configuration_directory_that_is_gone_is_missed_only_by_a_reload() {
+    let main = r#"{
+        control: { socket: "@DIR@/socket" },
+        include: "conf.d/*.json5",
+        jobs: [{ name: "keeper", exec: ["sh", "-c", "echo keeper >>$FACTS; exec sleep 1000"] }],
+    }"#;
+    let start = arguments(&["-config", "@DIR@/etc/main.json5"]);
+    let directory = start.directory().path().to_str().unwrap().to_owned();
+    fs::create_dir_all(start.directory().join("etc/conf.d")).unwrap();
+    let files = start.directory();
+    files.write("etc/main.json5", &main.replace("@DIR@", &directory));
+    files.write("etc/conf.d/hup.json5", &format!("{{ jobs: [{HUP}] }}"));
+    let (etc, gone) = (files.join("etc"), files.join("gone"));
+    let mut supervisor = start.ready();
+    supervisor.facts.expect(&["keeper"]);
+    for _ in 0..3 {
+        fs::rename(&etc, &gone).unwrap();
+        let refused = supervisor.http("POST", "/v3/reload", "");
+        assert_eq!(refused.status, 422, "{refused:?}");
+        let told = refused.body.contains("etc/main.json5");
+        assert!(
+            told && refused.body.contains("there is no such file"),
+            "{refused:?}"
+        );
+        supervisor.signal(libc::SIGHUP);
+        supervisor.facts.expect(&["hup"]);
+        fs::rename(&gone, &etc).unwrap();
+        assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
+    }
+    // Whoever runs has not been started again meanwhile.
+    assert_well(supervisor);
+}
+
+#[test]
+fn a_configuration_file_that_is_gone_is_missed_only_by_a_reload() {
     let supervisor = jobs(HUP).ready();
     let moved = supervisor.config().with_extension("moved");
     fs::rename(supervisor.config(), &moved).unwrap();
