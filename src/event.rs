@@ -7,6 +7,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::printable::printable;
+
 /// The source of startup, shutdown and the maintenance events.
 pub const GLOBAL: &str = "global";
 
@@ -173,7 +175,8 @@ impl Event {
 
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{}, {}}}", self.code.metric_name(), self.source)
+        let source = printable(&self.source);
+        write!(f, "{{{}, {source}}}", self.code.metric_name())
     }
 }
 

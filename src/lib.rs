@@ -88,6 +88,7 @@ mod memory;
 pub mod message;
 pub mod name_lookup;
 pub mod preparation;
+mod printable;
 pub mod probe;
 pub mod process;
 mod ring;

@@ -271,3 +271,52 @@ fn a_reader_that_has_gone_away_ends_nothing() {
     assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
     assert_eq!(supervisor.terminate(), 0);
 }
+
+/// A name, as a file has it, that begins a line, steers a terminal and ends quotes.
+const ODD: &str = r#"a\nb\u001b[31m\"\u0007\u009b"#;
+
+#[test]
+fn no_name_begins_a_line_or_steers_a_terminal() {
+    let odd = format!(
+        r#"{{ name: "{ODD}", exec: ["sleep", "1000"], health: {{ exec: "true", interval: 1, ttl: 5 }} }},
+           {{ name: "gone{ODD}", exec: ["/does/not/exist"], essential: true, when: {{ source: "{ODD}", once: "healthy" }} }}"#
+    );
+    let mut supervisor = jobs(&odd).setting("logging: { level: 'DEBUG' }").start();
+    supervisor.stdout.wait_for("shutting down with exit code");
+    assert_eq!(supervisor.wait_exit(), 127);
+    let shown = r#"a\nb\u{1b}[31m"\u{7}\u{9b}"#;
+    let lines = supervisor.stdout.wait_for_end();
+    for line in &lines {
+        let (time, rest) = line.split_once(' ').unwrap();
+        assert!(
+            is_time(time) && !rest.contains(char::is_control),
+            "{line:?}"
+        );
+    }
+    for told in [
+        format!("{shown} started with pid"),
+        format!("event: {{StatusHealthy, {shown}}}"),
+        format!("gone{shown} could not be started"),
+        format!("essential job gone{shown} is complete"),
+    ] {
+        assert!(lines.iter().any(|line| line.contains(&told)), "{told}");
+    }
+}
+
+#[test]
+fn clients_show_an_odd_name_on_one_line() {
+    let odd = format!(r#"{{ name: "{ODD}", exec: ["sleep", "1000"] }}"#);
+    let mut supervisor = jobs(&odd).ready();
+    let reply = supervisor.client(&["-reload", "-v"]);
+    for words in [&["-status"][..], &["-health"], &["-graph"], &["-check"]] {
+        let outcome = supervisor.client(words);
+        let printed = outcome.stdout.iter().chain(&outcome.stderr);
+        let is_odd = |line: &&String| line.contains(char::is_control);
+        assert_eq!(printed.filter(is_odd).count(), 0, "{outcome}");
+    }
+    assert_eq!(
+        reply.success()[0],
+        r#"keep job[a\nb\u{1b}[31m"\u{7}\u{9b}]"#
+    );
+    assert_eq!(supervisor.terminate(), 0);
+}

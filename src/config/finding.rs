@@ -5,6 +5,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::printable::printable;
+
 /// How bad a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Severity {
@@ -90,21 +92,21 @@ pub struct Errors {
 impl Errors {
     /// One error about the whole file.
     pub fn file(message: impl Into<String>) -> Self {
-        Self::one(None, message.into(), None)
+        Self::one(None, &message.into(), None)
     }
 
     /// One error at a line and a column of the text, and the line.
     pub(crate) fn at(position: (usize, usize), message: &str, excerpt: String) -> Self {
-        Self::one(Some(position), message.to_owned(), Some(excerpt))
+        Self::one(Some(position), message, Some(excerpt))
     }
 
-    fn one(position: Option<(usize, usize)>, message: String, excerpt: Option<String>) -> Self {
+    fn one(position: Option<(usize, usize)>, message: &str, excerpt: Option<String>) -> Self {
         let error = Finding {
             severity: Severity::Error,
             file: None,
             position,
             path: String::new(),
-            message: printable(message),
+            message: printable(message).into_owned(),
             excerpt,
         };
         Self {
@@ -140,19 +142,3 @@ impl fmt::Display for Errors {
 }
 
 impl std::error::Error for Errors {}
-
-/// What is said with words of the file in it, so that they begin no line and steer
-/// no terminal.
-pub(super) fn printable(text: String) -> String {
-    if !text.contains(char::is_control) {
-        return text;
-    }
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c.is_control() {
-            true => shown.extend(c.escape_default()),
-            false => shown.push(c),
-        }
-    }
-    shown
-}

@@ -7,9 +7,10 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::finding::{Errors, Finding, Severity, printable};
+use super::finding::{Errors, Finding, Severity};
 use super::origins::Origins;
 use super::positions::Location;
+use crate::printable::printable;
 
 /// So many errors are listed; a file with more has one cause for most of them.
 const LISTED: usize = 100;
@@ -83,7 +84,7 @@ pub(crate) struct Findings {
 impl Findings {
     /// The configuration must be refused because of what is at `at`.
     pub(crate) fn error(&mut self, at: &Path<'_>, message: impl Into<String>) {
-        self.add_error(finding(Severity::Error, at, message.into()));
+        self.add_error(finding(Severity::Error, at, &message.into()));
     }
 
     /// The configuration must be refused because of these errors of the included
@@ -110,13 +111,13 @@ impl Findings {
 
     /// What is at `at` is accepted, but is probably not meant.
     pub(crate) fn warn(&mut self, at: &Path<'_>, message: impl Into<String>) {
-        let finding = finding(Severity::Warning, at, message.into());
+        let finding = finding(Severity::Warning, at, &message.into());
         self.others.push(finding);
     }
 
     /// What is at `at` is accepted, but can't be right.
     pub(crate) fn tolerate(&mut self, at: &Path<'_>, message: impl Into<String>) {
-        let finding = finding(Severity::Tolerated, at, message.into());
+        let finding = finding(Severity::Tolerated, at, &message.into());
         self.others.push(finding);
     }
 
@@ -133,7 +134,7 @@ impl Findings {
         }
         if self.unlisted > 0 {
             let more = format!("{} more errors are not listed", self.unlisted);
-            let more = finding(Severity::Error, &Path::Root, more);
+            let more = finding(Severity::Error, &Path::Root, &more);
             self.errors.push(more);
         }
         let errors = origins.locate(self.errors);
@@ -141,13 +142,13 @@ impl Findings {
     }
 }
 
-fn finding(severity: Severity, at: &Path<'_>, message: String) -> (Option<Location>, Finding) {
+fn finding(severity: Severity, at: &Path<'_>, message: &str) -> (Option<Location>, Finding) {
     let finding = Finding {
         severity,
         file: None,
         position: None,
-        path: printable(at.to_string()),
-        message: printable(message),
+        path: printable(&at.to_string()).into_owned(),
+        message: printable(message).into_owned(),
         excerpt: None,
     };
     (Some(at.location()), finding)

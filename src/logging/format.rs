@@ -10,6 +10,7 @@ use super::escape::{is_bare, push_json, push_value};
 use super::time::{Moment, push_padded};
 use crate::config::logging::Format;
 use crate::message::{Label, Pid};
+use crate::printable::printable;
 
 /// What an entry says besides its message.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +58,7 @@ impl Frame {
         self.head.push(b' ');
         if let Some(label) = fields.label {
             // Whatever a job is called, an entry is one line.
-            let name = label_parts(label).1.bytes();
-            name.for_each(|byte| self.head.push(if byte == b'\n' { b' ' } else { byte }));
+            self.head.append(printable(label_parts(label).1).as_bytes());
             self.head.push(b' ');
         }
         if let Some(pid) = fields.pid {

@@ -21,6 +21,7 @@ use crate::control::request::{Operation, Reply, Verb};
 use crate::control::status::State;
 use crate::event::{Code, Event};
 use crate::message::ReplyTo;
+use crate::printable::printable;
 pub(super) use pending::Operations;
 use pending::{Goal, Pending};
 
@@ -321,11 +322,12 @@ impl Supervisor {
         let Operation { verb, job, within } = pending.operation;
         let jobs = pending.goals.keys().filter_map(|id| self.jobs.get(id));
         let states: Vec<String> = jobs
-            .map(|job| format!("{} is {}", job.name(), job.state_word().as_str()))
+            .map(|job| format!("{} is {}", job.shown_name(), job.state_word().as_str()))
             .collect();
         let message = format!(
-            "cannot {} {job} within {within:?}, and goes on trying: {}",
+            "cannot {} {} within {within:?}, and goes on trying: {}",
             verb.as_str(),
+            printable(&job),
             states.join(", ")
         );
         let status = TOO_SLOW;
@@ -373,7 +375,7 @@ impl Supervisor {
         if live.is_empty() {
             return Reply::Refused {
                 status: IMPOSSIBLE,
-                message: format!("{name} has no process"),
+                message: format!("{} has no process", printable(name)),
             };
         }
         for job in live {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::JobId;
 use super::differences::{self, Keys};
 use crate::config::{Config, ControlSpec, JobSpec, WatchSpec};
+use crate::printable::printable;
 
 /// What a reload does with one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +155,7 @@ pub(super) fn of_jobs<'a>(
 }
 
 fn job(spec: &JobSpec) -> String {
-    format!("job[{}]", spec.name)
+    format!("job[{}]", printable(&spec.name))
 }
 
 /// What shapes the process is compared apart from the rest: only a change of

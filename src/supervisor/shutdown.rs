@@ -131,8 +131,8 @@ impl Supervisor {
     fn incomplete(&self) -> String {
         let incomplete = self.jobs.values().filter(|job| !job.is_complete());
         let named = incomplete.map(|job| match job.pid() {
-            Some(pid) => format!("{} (pid {pid})", job.name()),
-            None => job.name().to_string(),
+            Some(pid) => format!("{} (pid {pid})", job.shown_name()),
+            None => job.shown_name().into_owned(),
         });
         named.collect::<Vec<_>>().join(", ")
     }
@@ -160,7 +160,7 @@ impl Supervisor {
         let job = self.jobs.get(&id);
         let complete = job.is_none_or(Job::is_complete);
         if complete {
-            let name = job.map_or("", |job| job.name());
+            let name = job.map(Job::shown_name).unwrap_or_default();
             let text =
                 format!("essential job {name} is complete, shutting down with exit code {code}");
             self.fx.log(Level::Info, None, text);

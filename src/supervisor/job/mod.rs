@@ -18,6 +18,7 @@ mod run;
 mod start;
 mod update;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -29,6 +30,7 @@ use super::timers::Timer;
 use crate::config::{JobSpec, Start};
 use crate::event::{Code, Event};
 use crate::message::{ExecId, Label, Pid};
+use crate::printable::printable;
 use crate::sorted::SortedSet;
 use failures::Row;
 use history::History;
@@ -138,6 +140,11 @@ impl Job {
     /// The name of the job, which is the source of its events.
     pub(super) fn name(&self) -> &Arc<str> {
         &self.spec.name
+    }
+
+    /// The name, as people are told it.
+    pub(super) fn shown_name(&self) -> Cow<'_, str> {
+        printable(&self.spec.name)
     }
 
     /// Whether the job is retired and nothing of it is left.
