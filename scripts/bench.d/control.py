@@ -68,8 +68,8 @@ def page(shop, address, bytes_of_body):
 
 @measures(PING, PING_RATE, METRIC, METRIC_RATE, ENVIRON, ENVIRON_RATE, SCRAPE)
 def answers(shop):
-    """One supervisor answers all of them; one floor for the short answers, one
-    for the exposition."""
+    """A supervisor answers one client on the CPU of both, and another one many; one
+    floor for the short answers, one for the exposition."""
     fifo, port, peers = shop.fifo(), free_port(), shop.peers
     jobs = [{"name": "job", "exec": [shop.tool("job"), "stay", fifo]}]
     command = shop.supervise(jobs, telemetry=telemetry(port))
@@ -81,18 +81,24 @@ def answers(shop):
         ENVIRON: (ENVIRON_RATE, ("POST", "/v3/environ", environ)),
     }
     results = {}
-    with Running(command, fifo, 1), page(shop, shop.path("page.socket"), 2) as short, supervisord(shop) as rpc:
-        for row, (rate, request) in posts.items():
-            addresses = {FLOOR: (short, request), OURS: (shop.socket, request)}
-            if row is PING and rpc:
-                addresses["supervisord"] = rpc
-            results[row.key] = one_after_the_other(shop, addresses)
-            results[rate.key] = many_at_once(shop, addresses)
-        with page(shop, free_port(), scrape_size(port)) as long:
-            request = ("GET", "/metrics")
-            results[SCRAPE.key] = one_after_the_other(
-                shop, {FLOOR: (long, request), OURS: (port, request)}
-            )
+    for is_pinned in (True, False):
+        place = one_cpu() if is_pinned else contextlib.nullcontext()
+        socket_of_page = shop.path(f"page-{is_pinned}.socket")
+        # Who answers is in its place before it starts: there it stays.
+        with place, Running(command, fifo, 1), page(shop, socket_of_page, 2) as short, supervisord(shop) as rpc:
+            for row, (rate, request) in posts.items():
+                addresses = {FLOOR: (short, request), OURS: (shop.socket, request)}
+                if row is PING and rpc:
+                    addresses["supervisord"] = rpc
+                if is_pinned:
+                    results[row.key] = one_after_the_other(shop, addresses)
+                else:
+                    results[rate.key] = many_at_once(shop, addresses)
+            if is_pinned:
+                with page(shop, free_port(), scrape_size(port)) as long:
+                    request = ("GET", "/metrics")
+                    addresses = {FLOOR: (long, request), OURS: (port, request)}
+                    results[SCRAPE.key] = one_after_the_other(shop, addresses)
     return results
 
 
@@ -121,8 +127,7 @@ def one_after_the_other(shop, addresses):
         count = 20 if who == "supervisord" else 500
         return lambda: [took for [took] in shop.numbers("request", address, 1, count, *request)]
 
-    with one_cpu():
-        return interleave(shop.times(20, 6), {who: turn(who) for who in addresses})
+    return interleave(shop.times(20, 6), {who: turn(who) for who in addresses})
 
 
 def many_at_once(shop, addresses):
