@@ -304,7 +304,7 @@ impl World {
         let surroundings = Surroundings {
             version: "4.0.0",
             revision: "unknown",
-            process: ProcessStats::read("/proc".as_ref()),
+            process: ProcessStats::read("/proc".as_ref(), &Clock::now()),
             log_lines_dropped: 0,
             clock: Clock::now(),
         };

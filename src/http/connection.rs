@@ -262,7 +262,7 @@ impl<'a> Connection<'a> {
         match response.take_body() {
             Body::Bytes(body) => {
                 self.pool.handler.answered(&asked.path, response.status);
-                self.send(&response, &body, asked)
+                self.send(&response, body, asked)
             }
             Body::Stream(source) => match self.visit.streaming() {
                 Ok(streaming) => {
@@ -272,13 +272,13 @@ impl<'a> Connection<'a> {
                 Err((status, reason)) => {
                     self.pool.handler.streamed(&asked.path, status);
                     let body = [reason.as_bytes(), b"\n"].concat();
-                    self.send(&Response::text(status, ""), &body, asked)
+                    self.send(&Response::text(status, ""), body, asked)
                 }
             },
         }
     }
 
-    fn send(&self, response: &Response, body: &[u8], asked: &Asked) -> io::Result<Fate> {
+    fn send(&self, response: &Response, mut body: Vec<u8>, asked: &Asked) -> io::Result<Fate> {
         let fate = match (
             asked.keep_alive && self.pool.has_room(),
             asked.version >= (1, 1),
@@ -291,21 +291,19 @@ impl<'a> Connection<'a> {
             204 | 304 => AnswerFraming::None,
             _ => AnswerFraming::Length(body.len()),
         };
-        let body = if asked.is_head || framing == AnswerFraming::None {
-            &[]
-        } else {
-            body
-        };
-        let mut bytes = response.head(fate, framing);
+        if asked.is_head || framing == AnswerFraming::None {
+            body.clear();
+        }
+        let head = response.head(fate, framing);
         let deadline = Instant::now() + self.limits.write_timeout;
         self.visit.await_client();
         if body.len() <= ONE_WRITE {
-            bytes.extend_from_slice(body);
-            self.stream.write_all(&bytes, deadline)?;
+            // A large one often has room for the head, and is not copied elsewhere.
+            drop(body.splice(..0, head));
         } else {
-            self.stream.write_all(&bytes, deadline)?;
-            self.stream.write_all(body, deadline)?;
+            self.stream.write_all(&head, deadline)?;
         }
+        self.stream.write_all(&body, deadline)?;
         Ok(fate)
     }
 

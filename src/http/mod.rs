@@ -168,7 +168,8 @@ impl Server {
         Ok(Self { pool })
     }
 
-    /// Accepts nobody any more. Whoever is connected is served as before.
+    /// Accepts nobody any more, because the process is about to end. Whoever is
+    /// connected is served as before.
     pub fn refuse(&self) {
         self.pool.refuse();
     }

@@ -11,6 +11,7 @@
 //! client. Where the kernel refuses descriptors or threads, the pool carries on
 //! with what it has. Called by [`Server`](super::Server) and the connection.
 
+mod trouble;
 mod visit;
 
 use std::fmt;
@@ -28,6 +29,7 @@ use super::stream::Stream;
 use super::{Handler, Limits, Listener};
 use crate::waker::Waker;
 
+use trouble::{is_news, is_the_clients};
 pub(super) use visit::Visit;
 
 /// Enough for parsing, a handler and a panic's message; the rest is on the heap.
@@ -51,9 +53,6 @@ pub(super) const HURRY: Duration = Duration::from_secs(1);
 /// When to try again after the kernel had no descriptor or memory, unless one of
 /// our own connections closes before.
 const BACK_OFF: Duration = Duration::from_millis(100);
-
-/// The same trouble is logged at most this often.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// A listener, its threads and its connections.
 pub(super) struct Pool {
@@ -83,6 +82,8 @@ struct State {
     last_start: Option<Instant>,
     /// Nobody new is accepted.
     refusing: bool,
+    /// The process is about to end, and its threads with it.
+    is_last: bool,
     stopping: bool,
     /// The time for last answers is over.
     is_over: bool,
@@ -122,6 +123,7 @@ impl State {
             next_id: 0,
             last_start: None,
             refusing: false,
+            is_last: false,
             stopping: false,
             is_over: false,
             is_patient: false,
@@ -210,7 +212,9 @@ impl Pool {
 
     /// See [`Server::refuse`](super::Server::refuse).
     pub(super) fn refuse(&self) {
-        self.lock().refuse();
+        let mut state = self.lock();
+        state.is_last = true;
+        state.refuse();
     }
 
     /// Accepts nobody any more, and lets those go who have had an answer. With
@@ -303,7 +307,19 @@ impl Pool {
         let builder = thread::Builder::new()
             .name(self.name.to_owned())
             .stack_size(STACK);
-        builder.spawn(move || Worker(pool).work()).map(drop)
+        let work = move || {
+            Worker(Arc::clone(&pool)).work();
+            pool.rest();
+        };
+        builder.spawn(work).map(drop)
+    }
+
+    /// What a thread does that is no longer counted. Where all end with the process
+    /// it stays: to give back its stack, the kernel would stop the other processors.
+    fn rest(&self) {
+        while self.lock().is_last {
+            thread::park();
+        }
     }
 
     /// The next connection, or `None` if this thread is not needed any more. The
@@ -426,37 +442,6 @@ impl Pool {
         state.accepting += 1;
         true
     }
-}
-
-/// Whether a trouble that was last told of then is worth a line again.
-fn is_news(told: &mut Option<Instant>) -> bool {
-    let now = Instant::now();
-    let is_news = told.is_none_or(|then| now.duration_since(then) >= QUIET);
-    if is_news {
-        *told = Some(now);
-    }
-    is_news
-}
-
-/// Whether this error of accept(2) concerns only a client that has gone: Linux
-/// passes on what happened to the new connection.
-fn is_the_clients(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(
-            libc::EINTR
-                | libc::ECONNABORTED
-                | libc::EPROTO
-                | libc::ENOPROTOOPT
-                | libc::EOPNOTSUPP
-                | libc::ENETDOWN
-                | libc::ENETUNREACH
-                | libc::EHOSTDOWN
-                | libc::EHOSTUNREACH
-                | libc::ENONET
-                | libc::EPERM
-        )
-    )
 }
 
 /// A thread of the pool, counted as long as it exists.

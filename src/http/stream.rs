@@ -88,13 +88,18 @@ impl Stream {
     /// Reads what is there, or waits for it; 0 at the end, `TimedOut` at the
     /// deadline.
     pub(super) fn read(&self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        retry(deadline, |left| match self {
-            Self::Unix(stream) => {
-                stream.set_read_timeout(Some(left))?;
+        retry(deadline, |left| match (left, self) {
+            (None, _) => {
+                let (start, length) = (buffer.as_mut_ptr().cast(), buffer.len());
+                // SAFETY: the buffer is as long as is said, and the descriptor open.
+                count(unsafe { libc::recv(self.fd(), start, length, libc::MSG_DONTWAIT) })
+            }
+            (left, Self::Unix(stream)) => {
+                stream.set_read_timeout(left)?;
                 (&*stream).read(buffer)
             }
-            Self::Tcp(stream) => {
-                stream.set_read_timeout(Some(left))?;
+            (left, Self::Tcp(stream)) => {
+                stream.set_read_timeout(left)?;
                 (&*stream).read(buffer)
             }
         })
@@ -104,17 +109,23 @@ impl Stream {
     pub(super) fn write_all(&self, mut bytes: &[u8], deadline: Instant) -> io::Result<()> {
         while !bytes.is_empty() {
             let piece = bytes.get(..PIECE).unwrap_or(bytes);
-            let count = retry(deadline, |left| match self {
-                Self::Unix(stream) => {
-                    stream.set_write_timeout(Some(left))?;
+            let written = retry(deadline, |left| match (left, self) {
+                (None, _) => {
+                    let (start, length) = (piece.as_ptr().cast(), piece.len());
+                    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+                    // SAFETY: as above.
+                    count(unsafe { libc::send(self.fd(), start, length, flags) })
+                }
+                (left, Self::Unix(stream)) => {
+                    stream.set_write_timeout(left)?;
                     (&*stream).write(piece)
                 }
-                Self::Tcp(stream) => {
-                    stream.set_write_timeout(Some(left))?;
+                (left, Self::Tcp(stream)) => {
+                    stream.set_write_timeout(left)?;
                     (&*stream).write(piece)
                 }
             })?;
-            bytes = bytes.get(count..).unwrap_or_default();
+            bytes = bytes.get(written..).unwrap_or_default();
         }
         Ok(())
     }
@@ -203,18 +214,25 @@ fn poll_for(fd: RawFd, events: libc::c_short) -> libc::pollfd {
     }
 }
 
-/// Calls `act` with the time left until it succeeds, fails for a real reason, or
-/// no time is left.
+/// What recv(2) or send(2) has returned.
+fn count(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_negative| io::Error::last_os_error())
+}
+
+/// Calls `act` until it succeeds, fails for a real reason, or no time is left: first
+/// to do what can be done without waiting, which spares setting a timeout, then with
+/// the time left.
 fn retry(
     deadline: Instant,
-    mut act: impl FnMut(Duration) -> io::Result<usize>,
+    mut act: impl FnMut(Option<Duration>) -> io::Result<usize>,
 ) -> io::Result<usize> {
+    let mut may_wait = false;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
-        match act(left) {
+        match act(std::mem::replace(&mut may_wait, true).then_some(left)) {
             Err(error)
                 if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => {}
             result => return result,

@@ -52,8 +52,8 @@ impl Exposition {
     /// An empty one.
     pub fn new(format: Format) -> Self {
         Self {
-            // What one without user metrics needs, about.
-            out: String::with_capacity(8 * 1024),
+            // What one with a hundred user metrics needs, about.
+            out: String::with_capacity(16 * 1024),
             format,
         }
     }

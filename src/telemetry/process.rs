@@ -5,8 +5,19 @@
 //! What cannot be read, because /proc is not mounted or no file descriptor is
 //! left, is left out.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::mem;
 use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+
+/// What is asked for a limit is overwritten.
+const NO_LIMIT: libc::rlimit = libc::rlimit {
+    rlim_cur: libc::RLIM_INFINITY,
+    rlim_max: libc::RLIM_INFINITY,
+};
 
 /// What `RLIM_INFINITY` is as a number, which is how the conventions show
 /// "unlimited".
@@ -58,12 +69,19 @@ fn configured(name: libc::c_int) -> Option<f64> {
 }
 
 impl ProcessStats {
-    /// The figures of this process as `proc`, usually `/proc`, has them.
-    pub fn read(proc: &Path) -> Self {
+    /// The figures of this process as `proc`, usually `/proc`, has them; `clock`
+    /// tells wall-clock times.
+    pub fn read(proc: &Path, clock: &Clock) -> Self {
         let mut stats = Self::default();
-        let text = |file: &str| fs::read_to_string(proc.join(file)).unwrap_or_default();
-        stats.take_stat(&text("self/stat"), &text("stat"), Units::of_this_system());
-        stats.take_limits(&text("self/limits"));
+        let stat = text(&proc.join("self/stat")).unwrap_or_default();
+        stats.take_stat(&stat, boot_time(clock), Units::of_this_system());
+        let (mut files, mut memory) = (NO_LIMIT, NO_LIMIT);
+        // SAFETY: there is room for the limit.
+        let asked = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut files) };
+        stats.max_fds = (asked == 0).then(|| figure(files.rlim_cur));
+        // SAFETY: as above.
+        let asked = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut memory) };
+        stats.virtual_memory_max_bytes = (asked == 0).then(|| figure(memory.rlim_cur));
         // The folder itself is open while it is being counted.
         stats.open_fds = fs::read_dir(proc.join("self/fd"))
             .ok()
@@ -72,41 +90,57 @@ impl ProcessStats {
     }
 
     /// The fields of /proc/PID/stat behind the command's name, which may hold
-    /// anything; and the time of boot of /proc/stat.
-    fn take_stat(&mut self, stat: &str, system: &str, units: Units) {
+    /// anything; `boot` is when the system started, in seconds since the epoch.
+    fn take_stat(&mut self, stat: &str, boot: Option<f64>, units: Units) {
         let Some((_, behind_name)) = stat.rsplit_once(')') else {
             return;
         };
-        let fields: Vec<&str> = behind_name.split_ascii_whitespace().collect();
         // Counted from 1 as in proc(5), where the state behind the name is 3.
-        let field = |number: usize| -> Option<f64> { fields.get(number - 3)?.parse().ok() };
+        let field = |number: usize| -> Option<f64> {
+            let mut fields = behind_name.split_ascii_whitespace();
+            fields.nth(number - 3)?.parse().ok()
+        };
         self.cpu_seconds = field(14)
             .zip(field(15))
             .map(|(user, system)| (user + system) / units.ticks);
         self.threads = field(20);
         self.virtual_memory_bytes = field(23);
         self.resident_memory_bytes = field(24).map(|pages| pages * units.page);
-        let boot = system
-            .lines()
-            .find_map(|line| line.strip_prefix("btime "))
-            .and_then(|seconds| seconds.trim().parse::<f64>().ok());
         self.start_time_seconds = boot
             .zip(field(22))
             .map(|(boot, ticks)| boot + ticks / units.ticks);
     }
+}
 
-    /// The soft limits of /proc/PID/limits.
-    fn take_limits(&mut self, limits: &str) {
-        let soft = |name: &str| {
-            let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-            match line.split_ascii_whitespace().next()? {
-                "unlimited" => Some(UNLIMITED),
-                number => number.parse().ok(),
-            }
-        };
-        self.max_fds = soft("Max open files");
-        self.virtual_memory_max_bytes = soft("Max address space");
+/// A file of /proc at once: nobody knows its size, and each read makes it anew.
+fn text(path: &Path) -> io::Result<String> {
+    let mut text = String::with_capacity(1 << 10);
+    File::open(path)?.read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// A limit as the conventions show it.
+fn figure(limit: libc::rlim_t) -> f64 {
+    match limit {
+        libc::RLIM_INFINITY => UNLIMITED,
+        limit => limit as f64,
     }
+}
+
+/// The second in which the system started, as `btime` of /proc/stat, for which the
+/// kernel would count all interrupts there ever were.
+fn boot_time(clock: &Clock) -> Option<f64> {
+    let now = clock.unix_seconds(Instant::now());
+    Some((now - since_boot()?.as_secs_f64()).floor())
+}
+
+fn since_boot() -> Option<Duration> {
+    // SAFETY: timespec is plain data for which all zeros is valid.
+    let mut time: libc::timespec = unsafe { mem::zeroed() };
+    // SAFETY: there is room for the time.
+    let told = unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &raw mut time) } == 0;
+    let (seconds, rest) = (time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?);
+    told.then(|| Duration::new(seconds, rest))
 }
 
 #[cfg(test)]
@@ -118,11 +152,6 @@ mod tests {
     const STAT: &str = "17 (a) b (c) S 1 17 17 0 -1 4194560 900 0 3 0 250 125 5 6 20 0 \
         4 0 12345 3145728 200 18446744073709551615 1 1 0 0 0 0 0 4096 17642 0 0 0 17 1 0 0 \
         0 0 0 0 0 0 0 0 0 0 0";
-    const SYSTEM: &str = "cpu  1 2 3\nbtime 1700000000\nprocesses 5\n";
-    const LIMITS: &str = "\
-Limit                     Soft Limit           Hard Limit           Units     \n\
-Max open files            1024                 1048576              files     \n\
-Max address space         unlimited            unlimited            bytes     \n";
 
     #[test]
     fn the_kernels_units_become_seconds_and_bytes() {
@@ -131,34 +160,48 @@ Max address space         unlimited            unlimited            bytes     \n
             ticks: 100.0,
             page: 16384.0,
         };
-        stats.take_stat(STAT, SYSTEM, units);
-        stats.take_limits(LIMITS);
+        stats.take_stat(STAT, Some(1_700_000_000.0), units);
         let expected = ProcessStats {
             cpu_seconds: Some(3.75),
             start_time_seconds: Some(1_700_000_123.45),
             threads: Some(4.0),
             virtual_memory_bytes: Some(3_145_728.0),
-            virtual_memory_max_bytes: Some(18_446_744_073_709_551_615.0),
+            virtual_memory_max_bytes: None,
             resident_memory_bytes: Some(3_276_800.0),
             open_fds: None,
-            max_fds: Some(1024.0),
+            max_fds: None,
         };
         assert_eq!(stats, expected);
+        assert_eq!(figure(1024), 1024.0);
+        assert_eq!(figure(libc::RLIM_INFINITY), 18_446_744_073_709_551_615.0);
     }
 
     #[test]
     fn what_cannot_be_read_is_left_out() {
-        let nowhere = Path::new("/nonexistent");
-        assert_eq!(ProcessStats::read(nowhere), ProcessStats::default());
+        let read = ProcessStats::read(Path::new("/nonexistent"), &Clock::now());
+        let limits_alone = ProcessStats {
+            virtual_memory_max_bytes: read.virtual_memory_max_bytes,
+            max_fds: read.max_fds,
+            ..ProcessStats::default()
+        };
+        assert_eq!(read, limits_alone);
         let mut stats = ProcessStats::default();
-        stats.take_stat("1 (x) S 1 2", "", Units::of_this_system());
-        stats.take_limits("Max open files\n");
+        stats.take_stat("1 (x) S 1 2", None, Units::of_this_system());
         assert_eq!(stats, ProcessStats::default());
     }
 
     #[test]
+    fn the_system_has_started_when_the_kernel_says() {
+        let system = fs::read_to_string("/proc/stat").unwrap();
+        let line = system.lines().find(|line| line.starts_with("btime "));
+        let told: f64 = line.unwrap().split_at(6).1.parse().unwrap();
+        // Between two looks somebody may set the clock a little.
+        assert!((boot_time(&Clock::now()).unwrap() - told).abs() <= 2.0);
+    }
+
+    #[test]
     fn this_very_process_can_be_read() {
-        let stats = ProcessStats::read(Path::new("/proc"));
+        let stats = ProcessStats::read(Path::new("/proc"), &Clock::now());
         assert!(stats.resident_memory_bytes.unwrap() > 100_000.0);
         assert!(stats.virtual_memory_bytes >= stats.resident_memory_bytes);
         assert!(stats.open_fds.unwrap() >= 3.0);

@@ -198,12 +198,13 @@ impl Pages {
     }
 
     fn metrics(&self, snapshot: &Snapshot, accept: &str) -> Response {
+        let clock = self.clock();
         let surroundings = Surroundings {
             version: self.outside.version,
             revision: self.outside.revision,
-            process: ProcessStats::read(Path::new("/proc")),
+            process: ProcessStats::read(Path::new("/proc"), &clock),
             log_lines_dropped: (self.outside.log_lines_dropped)(),
-            clock: self.clock(),
+            clock,
         };
         let format = negotiation::choose(accept);
         let text = render(snapshot, &surroundings, format);
