@@ -145,7 +145,11 @@ impl<T> Inbox<T> {
     /// `deadline` has come before. For a reader that knows of a sender that stays.
     pub(crate) fn wait(&self, deadline: Option<Instant>) -> bool {
         self.bell.set(thread::current());
-        !self.messages.is_empty() || sleep(deadline)
+        let is_awake = !self.messages.is_empty() || sleep(deadline);
+        // Who is awake need not be woken, least of all by what it sends itself: the
+        // next sleep would end at once.
+        let _reader = self.bell.lock().take();
+        is_awake
     }
 }
 

@@ -105,6 +105,7 @@ pub mod unix_socket;
 pub mod version;
 pub mod waker;
 
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -152,10 +153,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }) => subcommand::ask(socket, config, &tasks, manner)
             .map(|all_is_well| code = u8::from(!all_is_well)),
         Ok(Invocation::Supervise { config, ignored }) => supervise(config, &ignored)
-            .map(|ended_with| code = ended_with)
+            .map(|never| match never {})
             .map_err(|error| named(&error)),
         Ok(Invocation::Run(command)) => supervise::supervise(Origin::Command(command))
-            .map(|ended_with| code = ended_with)
+            .map(|never| match never {})
             .map_err(|error| named(&error.to_string())),
     };
     match done {
@@ -167,7 +168,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
-fn supervise(config: Option<PathBuf>, ignored: &[OsString]) -> Result<u8, String> {
+fn supervise(config: Option<PathBuf>, ignored: &[OsString]) -> Result<Infallible, String> {
     let path = subcommand::config_path(config)?;
     if let Some(first) = ignored.first() {
         let first = first.to_string_lossy();

@@ -5,6 +5,7 @@
 //! on. Nothing in it blocks but the wait: files, sockets and starting processes
 //! are the workers'.
 
+use std::cell::Cell;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
@@ -31,6 +32,13 @@ use crate::telemetry::server::Telemetry;
 
 /// A turn that takes longer delays every job: it is worth a line in the log.
 const SLOW_TURN: Duration = Duration::from_millis(50);
+
+/// The kernel goes through all children to find that none has ended. Where that
+/// takes as long as this, there are thousands, and who ends within so many times
+/// that is looked for together.
+const LONG_LOOK: Duration = Duration::from_micros(50);
+const LONGEST_LOOK: Duration = Duration::from_micros(250);
+const LULL: u32 = 4;
 
 /// How long a server that is replaced may take to give its last answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -60,6 +68,8 @@ pub(crate) struct MainLoop {
     current: Current,
     /// Where a reload leaves what it has made ready.
     prepared: Option<Inbox<Prepared>>,
+    /// Until when not to look for children that have ended.
+    lull: Cell<Option<Instant>>,
     /// Places that servers which were replaced are about to leave.
     leaving: Vec<Taker<()>>,
 }
@@ -92,6 +102,7 @@ impl MainLoop {
             watchdog,
             current: Current::default(),
             prepared: None,
+            lull: Cell::new(None),
             leaving: Vec::new(),
         };
         main_loop.install(prepared);
@@ -201,7 +212,14 @@ impl MainLoop {
             if let Ok(message) = self.inbox.try_recv() {
                 return Some(message);
             }
-            if !self.inbox.wait(deadline) {
+            self.log.wake();
+            let lull = self.lull.take();
+            let lull = lull.filter(|until| deadline.is_none_or(|deadline| *until < deadline));
+            if lull.is_some() {
+                let _any = self.inbox.wait(lull);
+                continue;
+            }
+            if !signals::listening(|| self.inbox.wait(deadline)) {
                 return None;
             }
         }
@@ -239,6 +257,7 @@ impl MainLoop {
         if let Origin::Command(_) = self.origin {
             self.children.pids().for_each(terminal::follow);
         }
+        let mut began = Instant::now();
         while let Some(ended) = self.children.next_ended() {
             if let Some(exec) = ended.exec {
                 if let Origin::Command(_) = self.origin {
@@ -249,7 +268,12 @@ impl MainLoop {
                 self.perform();
             }
             self.children.reap(ended);
+            began = Instant::now();
         }
+        let now = Instant::now();
+        let took = now.duration_since(began).min(LONGEST_LOOK);
+        let lull = (took >= LONG_LOOK).then(|| now + took * LULL);
+        self.lull.set(lull);
     }
 
     fn perform(&mut self) {
@@ -268,7 +292,7 @@ impl MainLoop {
                 }
                 Action::Publish(event) => self.common.journal.publish(&event),
                 Action::Log(level, label, text) => {
-                    self.log.entry(level, label.as_ref(), None, &text);
+                    self.log.note(level, label.as_ref(), &text);
                 }
                 Action::ReopenLog => self.log.reopen(),
                 Action::KeepSocket => self.keep_socket(Why::Asked),

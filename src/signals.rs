@@ -29,6 +29,10 @@ const LAST: libc::c_int = 64;
 /// that arrives twice before it is looked at has arrived once.
 static ARRIVED: AtomicU64 = AtomicU64::new(0);
 
+/// Those that have another action here than the default one, or may have, a bit
+/// each.
+static CHANGED: AtomicU64 = AtomicU64::new(u64::MAX);
+
 /// The thread that is woken.
 static READER: OnceLock<Thread> = OnceLock::new();
 
@@ -41,7 +45,8 @@ pub enum Addressee {
     Command,
 }
 
-/// Notes signals from now on, and wakes the calling thread for each. Before that,
+/// Notes signals from now on, and wakes the calling thread for each; for SIGCHLD
+/// where it is [listening]. Before that,
 /// whatever mask and ignored signals were inherited are set back to the defaults:
 /// children must not inherit them, and a blocked SIGTERM would make the
 /// supervisor deaf.
@@ -50,7 +55,7 @@ pub enum Addressee {
 /// The kernel refuses a handler.
 pub fn start(addressee: Addressee) -> io::Result<()> {
     let _already = READER.set(thread::current());
-    restore_defaults();
+    CHANGED.store(restore_defaults(), Ordering::Relaxed);
     match addressee {
         Addressee::Supervisor => KNOWN.into_iter().try_for_each(handle),
         Addressee::Command => {
@@ -58,6 +63,12 @@ pub fn start(addressee: Addressee) -> io::Result<()> {
             passed_on().chain(OWN).try_for_each(handle)
         }
     }
+}
+
+/// The signals that have another action than the default one, which a child is to
+/// have, a bit each: all, before [`start`].
+pub(crate) fn changed() -> u64 {
+    CHANGED.load(Ordering::Relaxed)
 }
 
 /// The messages that those signals mean which have arrived since the last call.
@@ -81,6 +92,29 @@ pub fn arrived(addressee: Addressee) -> impl Iterator<Item = Message> {
             }
             _ => message(signal),
         })
+}
+
+/// Waits where SIGCHLD may end the wait. It is blocked everywhere else: it would go
+/// to the thread that made the child, or interrupt the reaping of one child by the
+/// end of the next, each time for one more look at all of them. So those that come
+/// meanwhile are one.
+pub(crate) fn listening<T>(wait: impl FnOnce() -> T) -> T {
+    set_mask(libc::SIG_UNBLOCK);
+    let result = wait();
+    set_mask(libc::SIG_BLOCK);
+    result
+}
+
+/// Changes by SIGCHLD, in the way that is named, which signals are blocked here.
+fn set_mask(how: libc::c_int) {
+    // SAFETY: sigset_t is plain data, initialised by sigemptyset before use.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: the set is valid for writing.
+    unsafe { libc::sigemptyset(&raw mut set) };
+    // SAFETY: as above.
+    unsafe { libc::sigaddset(&raw mut set, SIGCHLD) };
+    // SAFETY: the set is initialised; a null old mask is allowed.
+    unsafe { libc::pthread_sigmask(how, &raw const set, ptr::null_mut()) };
 }
 
 /// The bit of a signal, 1 to [`LAST`].
@@ -110,6 +144,7 @@ fn note(signal: libc::c_int) {
 }
 
 fn handle(signal: libc::c_int) -> io::Result<()> {
+    CHANGED.fetch_or(bit(signal), Ordering::Relaxed);
     // SAFETY: what it does may be done in a handler: it allocates nothing, takes no
     // lock and cannot panic. The registry keeps errno.
     unsafe { signal_hook::low_level::register(signal, move || note(signal)) }.map(drop)
@@ -141,15 +176,18 @@ fn passed_on() -> impl Iterator<Item = libc::c_int> {
 /// not be stopped for what it logs there.
 fn ignore_the_terminal() {
     for signal in [libc::SIGTTIN, libc::SIGTTOU] {
+        CHANGED.fetch_or(bit(signal), Ordering::Relaxed);
         // SAFETY: ignoring a signal runs no code of ours.
         unsafe { libc::signal(signal, libc::SIG_IGN) };
     }
 }
 
-/// Unblocks every signal and gives ignored ones their default action again.
-/// SIGPIPE stays ignored here; `std` resets it in children.
-fn restore_defaults() {
-    for signal in 1..libc::SIGRTMAX() {
+/// Unblocks every signal but SIGCHLD and gives ignored ones their default action again.
+/// SIGPIPE stays ignored here. Returns those that have another action then, a bit
+/// each.
+fn restore_defaults() -> u64 {
+    let mut changed = 0;
+    for signal in 1..=libc::SIGRTMAX() {
         // SAFETY: sigaction is plain data for which all zeros is valid.
         let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
         // SAFETY: action is valid for writing; a null new action only asks.
@@ -157,12 +195,11 @@ fn restore_defaults() {
         if known && signal != libc::SIGPIPE && action.sa_sigaction == libc::SIG_IGN {
             // SAFETY: the default action runs no code of ours.
             unsafe { libc::signal(signal, libc::SIG_DFL) };
+        } else if !known || action.sa_sigaction != libc::SIG_DFL {
+            changed |= bit(signal);
         }
     }
-    // SAFETY: sigset_t is plain data, initialised by sigemptyset before use.
-    let mut none: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: none is valid for writing.
-    unsafe { libc::sigemptyset(&raw mut none) };
-    // SAFETY: none is initialised; a null old mask is allowed.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) };
+    // Threads that start from now on have the same mask.
+    set_mask(libc::SIG_SETMASK);
+    changed
 }

@@ -44,12 +44,11 @@ const LAYERS: &[&[&str]] = &[
     ],
     &["control::api", "telemetry::question"],
     &["message", "cli"],
-    &["logging"],
+    &["logging", "signals"],
     &[
         "supervisor",
         "process",
         "probe",
-        "signals",
         "client",
         "init",
         "journal",

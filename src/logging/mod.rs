@@ -177,6 +177,21 @@ impl Log {
         }
     }
 
+    /// The same for the event loop, which calls [`Log::wake`] before it waits: those
+    /// of one turn are written together.
+    pub(crate) fn note(&self, level: log::Level, label: Option<&Label>, message: &str) {
+        if let Some(line) = self.0.line(level, label, None, message) {
+            self.0.buffer.push(label, line.as_slice());
+            let is_taken = self.0.queue.leave(line.as_slice());
+            self.0.count_dropped(u64::from(!is_taken));
+        }
+    }
+
+    /// Has written what was noted.
+    pub(crate) fn wake(&self) {
+        self.0.queue.wake();
+    }
+
     /// The last lines, for those who follow them.
     pub fn buffer(&self) -> &Buffer {
         &self.0.buffer

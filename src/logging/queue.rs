@@ -90,6 +90,30 @@ impl Queue {
         true
     }
 
+    /// The same for somebody who wakes the writer later ([`Queue::wake`]), but for
+    /// the entries of many: a wake-up costs as much as twenty of them.
+    pub(crate) fn leave(&self, lines: &[u8]) -> bool {
+        let mut state = self.lock();
+        if state.bytes.len() >= IDLE {
+            drop(state);
+            return self.offer(lines);
+        }
+        state.bytes.extend_from_slice(lines);
+        state.accepted += 1;
+        true
+    }
+
+    /// Wakes the writer for what was left to it.
+    pub(crate) fn wake(&self) {
+        self.rouse(&mut self.lock());
+    }
+
+    fn rouse(&self, state: &mut State) {
+        if state.has_work() && std::mem::take(&mut state.writer_waits) {
+            self.filled.notify_one();
+        }
+    }
+
     /// Appends whole lines as soon as there is room for them.
     pub(crate) fn push(&self, lines: &[u8]) {
         let mut state = self.lock();
@@ -166,6 +190,7 @@ impl Queue {
     pub(crate) fn wait_settled(&self, deadline: Instant) -> bool {
         let mut state = self.lock();
         let ticket = state.accepted;
+        self.rouse(&mut state);
         while state.done < ticket {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -229,6 +254,18 @@ mod tests {
         let queue = Queue::default();
         queue.push(&vec![b'x'; CHILDREN]);
         assert!(queue.offer(LINE));
+    }
+
+    #[test]
+    fn what_is_left_to_the_writer_keeps_its_order_and_is_refused_as_anything_is() {
+        let queue = Queue::default();
+        assert!(queue.leave(b"one\n") && queue.offer(b"two\n") && queue.leave(b"three\n"));
+        queue.wake();
+        let mut batch = Vec::new();
+        assert_eq!(queue.take(&mut batch).ticket, 3);
+        assert_eq!(batch, b"one\ntwo\nthree\n");
+        while queue.leave(LINE) {}
+        assert_eq!(queue.take(&mut Vec::new()).refused, 1);
     }
 
     #[test]

@@ -58,7 +58,10 @@ impl Sources {
     /// not by `deadline`.
     pub(super) fn close(&self, deadline: Instant) -> bool {
         let mut state = self.lock();
-        state.open = None;
+        if state.count > 0 {
+            // Where nobody is to be told, a thread would be woken for nothing.
+            state.open = None;
+        }
         while state.count > 0 {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

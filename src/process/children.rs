@@ -72,7 +72,8 @@ impl Children {
     pub fn next_ended(&mut self) -> Option<Ended> {
         let (pid, status) = peek(libc::P_ALL, 0)?;
         let exec = self.execs.get(&pid).copied();
-        if exec.is_none() && leads_its_group(pid) && self.is_doubtful(pid) {
+        let is_unclear = exec.is_none() && !self.starting.is_empty();
+        if is_unclear && leads_its_group(pid) && self.is_doubtful(pid) {
             return self.next_known();
         }
         Some(Ended { pid, status, exec })

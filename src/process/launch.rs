@@ -17,7 +17,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::ptr;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use super::dumpable::Window;
@@ -27,6 +26,7 @@ use super::variables::Variables;
 use crate::config::{ContextSpec, ExecSpec};
 use crate::message::{Pid, StartError};
 use crate::search_path;
+use crate::signals;
 
 /// The child's stack: a few frames, of which a debug build makes large ones.
 const STACK: usize = if cfg!(debug_assertions) {
@@ -151,7 +151,6 @@ impl<'f> Launch<'f> {
         let mut stack = [MaybeUninit::<u8>::uninit(); STACK];
         let end = stack.as_mut_ptr().wrapping_add(STACK);
         let top = end.map_addr(|address| address - address % ALIGNMENT);
-        CHANGED.get_or_init(changed_signals);
         let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
         let argument = ptr::from_ref(self).cast_mut().cast();
         let mask = set_mask(u64::MAX);
@@ -269,7 +268,7 @@ fn stand_in(fd: BorrowedFd<'_>, stream: libc::c_int) -> Result<(), i32> {
 /// Gives every signal its default action. The library's own function takes a lock
 /// for some of them.
 fn reset_signals() {
-    let changed = CHANGED.get().copied().unwrap_or(u64::MAX);
+    let changed = signals::changed();
     for signal in (1..=SIGNALS).filter(|signal| changed & bit(*signal) != 0) {
         let unread = ptr::null_mut::<u64>();
         let action = DEFAULT_ACTION.as_ptr();
@@ -277,22 +276,6 @@ fn reset_signals() {
         // refuses those that have no other one.
         unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action, unread, SET_SIZE) };
     }
-}
-
-/// The signals that have another action than the default one here, a bit each.
-/// The supervisor changes none after its first start of a process.
-static CHANGED: OnceLock<u64> = OnceLock::new();
-
-fn changed_signals() -> u64 {
-    let is_changed = |signal: &libc::c_int| {
-        let mut action = DEFAULT_ACTION;
-        let (none, told) = (ptr::null::<u64>(), action.as_mut_ptr());
-        // SAFETY: there is room for the action that the kernel tells.
-        unsafe { libc::syscall(libc::SYS_rt_sigaction, *signal, none, told, SET_SIZE) };
-        // Which comes first in it, on every machine that this is built for.
-        action.first().is_some_and(|handler| *handler != 0)
-    };
-    (1..=SIGNALS).filter(is_changed).map(bit).sum()
 }
 
 fn bit(signal: libc::c_int) -> u64 {

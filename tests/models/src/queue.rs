@@ -58,6 +58,28 @@ mod models {
     }
 
     #[test]
+    fn what_is_left_to_the_writer_is_written_once_it_is_woken_or_somebody_waits_for_it() {
+        for is_flushed in [false, true] {
+            check(3, move || {
+                let queue = Arc::new(Queue::default());
+                let leaving = Arc::clone(&queue);
+                let leaving = spawn(move || {
+                    assert!(leaving.leave(b"a") && leaving.leave(b"b"));
+                    match is_flushed {
+                        false => leaving.wake(),
+                        true => {
+                            let deadline = Instant::now() + Duration::from_secs(9);
+                            assert!(leaving.wait_settled(deadline));
+                        }
+                    }
+                });
+                assert_eq!(write(&queue, 2), b"ab");
+                leaving.join().unwrap();
+            });
+        }
+    }
+
+    #[test]
     fn a_flush_ends_when_all_before_it_is_written() {
         check(3, || {
             let queue = Arc::new(Queue::default());
