@@ -34,7 +34,7 @@ struct dl_find_object {
 extern const char __executable_start[], etext[];
 extern const unsigned char frames[];
 
-enum { ABSOLUTE = 0x00, OMITTED = 0xff, LONGEST = 128 };
+enum { ABSOLUTE = 0x00, OMITTED = 0xff, LONGEST = 320 };
 
 /* One function as the unwinder wants it: a header (Linux Standard Base, Core, "The
  * .eh_frame_hdr section") without a table, what all functions have in common, what
