@@ -76,10 +76,11 @@ impl Machine {
             .arg(kernel.join("vmlinuz"))
             .arg("-initrd")
             .arg(folder.join("initramfs"))
-            // A dead init would end the emulator, too, but not say the right words.
+            // A dead init would end the emulator, too, but not say the right words. And
+            // the kernel must not give its timer up because we were held up for a moment.
             .args([
                 "-append",
-                "console=ttyS0 quiet panic=-1 CONTAINERPILOT=/etc/box.json5",
+                "console=ttyS0 quiet panic=-1 no_timer_check CONTAINERPILOT=/etc/box.json5",
             ])
             .stdout(Stdio::piped());
         let mut emulator = emulator.spawn().unwrap();
@@ -307,6 +308,54 @@ fn a_machine_outlives_fork_bombs_and_the_killing_of_all_processes() {
     for word in ["panic", "too many"] {
         assert_eq!(count(word), 0, "{console:#?}");
     }
+}
+
+/// Sets the clock years ahead and years back, and looks each time whether anything
+/// but the time of the log has followed it.
+const CLOCK_JUMPS: &str = r#"
+    ticks() { for tick in 1 2 3; do read word </run/ticks; done; }
+    ticks
+    for time in 2037-01-02 2001-02-03; do
+        date -s "$time 04:05:06" >/dev/null
+        ticks
+        containerpilot -signal hour=CONT
+        echo "$time hour $(containerpilot -status hour | grep ^state)"
+        echo "$time again $(containerpilot -status again | grep ^runs)"
+    done
+    containerpilot -poweroff
+    sleep 1000
+"#;
+
+#[test]
+fn a_clock_that_jumps_moves_no_timer_and_only_the_time_that_is_told() {
+    let configuration = r#"{
+        init: {},
+        jobs: [
+            { name: "pipe", exec: ["mkfifo", "/run/ticks"] },
+            { name: "tick", exec: ["sh", "-c", "[ ! -p /run/ticks ] || echo tick >/run/ticks"], when: { interval: "500ms" }, timeout: "1m" },
+            { name: "hour", exec: ["sleep", "100000"], timeout: "1h" },
+            { name: "again", exec: ["false"], restarts: "unlimited", backoff: { initial: "1h", max: "1h" } },
+            { name: "main", exec: ["sh", "/etc/script"], when: { source: "pipe", once: "exitSuccess" }, logging: { raw: true } },
+        ],
+    }"#;
+    let Some(machine) = Machine::start(configuration, CLOCK_JUMPS) else {
+        return;
+    };
+    let (console, _) = machine.wait_for_end();
+    let says = |words: &[&str]| {
+        let said = |line: &&String| words.iter().all(|word| line.contains(word));
+        assert!(
+            console.iter().any(|line| said(&line)),
+            "{words:?} is missing: {console:#?}"
+        );
+    };
+    for time in ["2037-01-02", "2001-02-03"] {
+        says(&[time, "T04:", "hour is sent signal 18"]);
+        says(&[time, " hour state", "running for"]);
+        // The first restart is at once, the next one after an hour.
+        says(&[time, " again runs", " 2, "]);
+    }
+    says(&["init: everything has ended: power off"]);
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod support;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::process::Command;
 
@@ -100,8 +101,12 @@ fn every_package_has_a_licence_that_suits_and_comes_from_the_registry() {
     let packages = metadata["packages"].as_array().unwrap();
     assert!(packages.len() > 10);
     let mut offences = Vec::new();
+    let mut names = BTreeSet::new();
     for package in packages {
         let name = &package["name"];
+        if !names.insert(name.to_string()) {
+            offences.push(format!("{name} is there in two versions"));
+        }
         let licence = package["license"].as_str().unwrap_or_default();
         let suits = |licence: &str| {
             licence
