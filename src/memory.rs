@@ -68,7 +68,6 @@ static FIRST: First<{ 64 << 10 }> = First::new();
 // answered there, is passed on to the system's allocator as it is, once or several
 // times until it succeeds.
 unsafe impl GlobalAlloc for Patient {
-    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let memory = FIRST.take(layout);
         if !memory.is_null() {
@@ -79,7 +78,6 @@ unsafe impl GlobalAlloc for Patient {
         or_later(ask(), ask)
     }
 
-    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let memory = FIRST.take(layout);
         if !memory.is_null() {
@@ -92,7 +90,6 @@ unsafe impl GlobalAlloc for Patient {
         or_later(ask(), ask)
     }
 
-    #[inline(never)]
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         if FIRST.has(memory) {
             // SAFETY: the caller's promises are those that are asked for.
@@ -104,7 +101,6 @@ unsafe impl GlobalAlloc for Patient {
         or_later(ask(), ask)
     }
 
-    #[inline(never)]
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         if FIRST.has(memory) {
             return FIRST.give_back(memory, layout.size());

@@ -44,7 +44,8 @@ impl<const SIZE: usize> First<SIZE> {
     pub(super) fn take(&self, layout: Layout) -> *mut u8 {
         let mut taken = self.taken.load(Ordering::Relaxed);
         loop {
-            let start = taken.next_multiple_of(layout.align());
+            // Which is a power of two: no division, in what every allocation does.
+            let start = taken.wrapping_add(layout.align() - 1) & !(layout.align() - 1);
             let end = start.saturating_add(layout.size());
             if end > SIZE || layout.size() > LARGEST || layout.align() > ALIGNMENT {
                 return ptr::null_mut();
