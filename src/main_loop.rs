@@ -5,7 +5,8 @@
 //! on. Nothing in it blocks but the wait: files, sockets and starting processes
 //! are the workers'.
 
-use std::cell::Cell;
+mod intake;
+
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::Arc;
 use std::thread;
@@ -26,19 +27,12 @@ use crate::preparation::{Common, Current, Origin, Prepared, address, load, open}
 use crate::probe;
 use crate::process::children::{self, Children, signal_group, signal_process};
 use crate::process::{Starter, terminal};
-use crate::signals;
 use crate::supervisor::{Identity, Supervisor};
 use crate::telemetry::server::Telemetry;
+use intake::Intake;
 
 /// A turn that takes longer delays every job: it is worth a line in the log.
 const SLOW_TURN: Duration = Duration::from_millis(50);
-
-/// The kernel goes through all children to find that none has ended. Where that
-/// takes as long as this, there are thousands, and who ends within so many times
-/// that is looked for together.
-const LONG_LOOK: Duration = Duration::from_micros(50);
-const LONGEST_LOOK: Duration = Duration::from_micros(250);
-const LULL: u32 = 4;
 
 /// How long a server that is replaced may take to give its last answers.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -55,7 +49,7 @@ const LAST_WITHDRAWALS: Duration = Duration::from_secs(30);
 /// The supervisor and everything it commands.
 pub(crate) struct MainLoop {
     supervisor: Supervisor,
-    inbox: Inbox<Message>,
+    intake: Intake,
     common: Common,
     children: Children,
     starter: Starter,
@@ -68,8 +62,6 @@ pub(crate) struct MainLoop {
     current: Current,
     /// Where a reload leaves what it has made ready.
     prepared: Option<Inbox<Prepared>>,
-    /// Until when not to look for children that have ended.
-    lull: Cell<Option<Instant>>,
     /// Places that servers which were replaced are about to leave.
     leaving: Vec<Taker<()>>,
 }
@@ -88,9 +80,10 @@ impl MainLoop {
         let init = identity.init.as_ref();
         let watchdog = init.and_then(|init| init.watchdog.clone());
         let watchdog = watchdog.map(Watchdog::new);
+        let own = common.inbox.clone();
         let mut main_loop = Self {
             supervisor: Supervisor::new(Instant::now(), (*prepared.config).clone(), identity),
-            inbox,
+            intake: Intake::new(inbox, own, origin.addressee(), log.clone()),
             common,
             children: Children::default(),
             starter,
@@ -102,7 +95,6 @@ impl MainLoop {
             watchdog,
             current: Current::default(),
             prepared: None,
-            lull: Cell::new(None),
             leaving: Vec::new(),
         };
         main_loop.install(prepared);
@@ -113,7 +105,7 @@ impl MainLoop {
     pub(crate) fn run(&mut self) {
         self.perform();
         while !self.supervisor.is_done() {
-            let message = self.receive(self.supervisor.next_deadline());
+            let message = self.intake.next(self.supervisor.next_deadline());
             let began = Instant::now();
             let what = message.as_ref().map(Message::kind);
             if let Some(message) = message {
@@ -164,7 +156,7 @@ impl MainLoop {
             let hungry = self.watchdog.as_ref().map_or(LAST_BREATH, Watchdog::period);
             let look_again = deadline.min(Instant::now() + hungry);
             // Whatever arrives, all that counts now is who is left.
-            let _any = self.receive(Some(look_again));
+            let _any = self.intake.next(Some(look_again));
         }
     }
 
@@ -179,7 +171,7 @@ impl MainLoop {
             }
             let deadline = Instant::now() + time;
             while !self.children.is_empty() && Instant::now() < deadline {
-                match self.receive(Some(deadline)) {
+                match self.intake.next(Some(deadline)) {
                     Some(Message::DidStart(exec, pid)) => {
                         let is_there = self.children.did_start(exec, pid);
                         is_there.then(|| tell(pid, signal));
@@ -199,30 +191,6 @@ impl MainLoop {
     /// The watchdog, which must not be dropped: that might disarm it.
     pub(crate) fn take_watchdog(&mut self) -> Option<Watchdog> {
         self.watchdog.take()
-    }
-
-    /// Waits for a message until `deadline`. Signals line up behind what is there
-    /// already, so that none of both can keep the other waiting.
-    fn receive(&self, deadline: Option<Instant>) -> Option<Message> {
-        loop {
-            for message in signals::arrived(self.origin.addressee()) {
-                // The loop holds the reader: it is there.
-                let _taken = self.common.inbox.send(message);
-            }
-            if let Ok(message) = self.inbox.try_recv() {
-                return Some(message);
-            }
-            self.log.wake();
-            let lull = self.lull.take();
-            let lull = lull.filter(|until| deadline.is_none_or(|deadline| *until < deadline));
-            if lull.is_some() {
-                let _any = self.inbox.wait(lull);
-                continue;
-            }
-            if !signals::listening(|| self.inbox.wait(deadline)) {
-                return None;
-            }
-        }
     }
 
     fn turn(&mut self, message: Message) {
@@ -270,10 +238,7 @@ impl MainLoop {
             self.children.reap(ended);
             began = Instant::now();
         }
-        let now = Instant::now();
-        let took = now.duration_since(began).min(LONGEST_LOOK);
-        let lull = (took >= LONG_LOOK).then(|| now + took * LULL);
-        self.lull.set(lull);
+        self.intake.has_looked(began.elapsed());
     }
 
     fn perform(&mut self) {
