@@ -122,7 +122,8 @@ impl Prometheus {
         let log = Lines::collect(child.stderr.take().unwrap());
         let listening = log.wait_for("msg=\"Listening on\"");
         let address = listening.split_once("address=").unwrap().1;
-        log.wait_for("Server is ready to receive web requests");
+        // It may come before the other one.
+        log.wait_to_have("Server is ready to receive web requests");
         Self {
             child,
             log,
