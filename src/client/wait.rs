@@ -27,7 +27,7 @@ pub enum Waited {
     Ended,
 }
 
-/// Waits until the job is in a state of [`STATES`](crate::control::request::STATES).
+/// Waits until the job is in a state of [`STATES`](crate::control::api::STATES).
 ///
 /// # Errors
 /// If the supervisor cannot be asked, or has no such job.
