@@ -8,6 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use containerpilot::config::table::Table;
+use containerpilot::config::template::render;
 use containerpilot::config::user_database::UserDatabase;
 use containerpilot::config::{self, Host};
 use containerpilot::environment::Environment;
@@ -124,8 +125,9 @@ fn every_configuration_of_the_manual_is_a_good_one() {
     let pages = pages.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
     for page in pages {
         for (marker, example) in examples(&fs::read_to_string(&page).unwrap()) {
-            let text = whole(&marker, &example);
-            let config = config::parse(&text, &Environment::default(), &host);
+            let nothing = Environment::default();
+            let text = render(&whole(&marker, &example), &nothing).unwrap();
+            let config = config::parse(&text, &nothing, &host);
             let config =
                 config.unwrap_or_else(|errors| panic!("{}: {text}\n{errors}", page.display()));
             assert_eq!(config.warnings, Vec::new(), "{}: {text}", page.display());
