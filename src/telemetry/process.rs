@@ -9,6 +9,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::mem;
 use std::path::Path;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
@@ -130,8 +131,21 @@ fn figure(limit: libc::rlim_t) -> f64 {
 /// The second in which the system started, as `btime` of /proc/stat, for which the
 /// kernel would count all interrupts there ever were.
 fn boot_time(clock: &Clock) -> Option<f64> {
+    static LAST: AtomicI64 = AtomicI64::new(i64::MIN);
     let now = clock.unix_seconds(Instant::now());
-    Some((now - since_boot()?.as_secs_f64()).floor())
+    Some(steady(&LAST, now - since_boot()?.as_secs_f64()))
+}
+
+/// The whole second of a moment that is known to some milliseconds: the last one told
+/// as long as it is off by less than half of one, since a start that moves is taken
+/// for a restart.
+fn steady(last: &AtomicI64, exact: f64) -> f64 {
+    let told = last.load(Ordering::Relaxed) as f64;
+    if (told - 0.5..told + 1.5).contains(&exact) {
+        return told;
+    }
+    last.store(exact.floor() as i64, Ordering::Relaxed);
+    exact.floor()
 }
 
 fn since_boot() -> Option<Duration> {
@@ -197,6 +211,21 @@ mod tests {
         let told: f64 = line.unwrap().split_at(6).1.parse().unwrap();
         // Between two looks somebody may set the clock a little.
         assert!((boot_time(&Clock::now()).unwrap() - told).abs() <= 2.0);
+    }
+
+    #[test]
+    fn a_second_that_was_told_stays_until_the_clock_is_set() {
+        let last = AtomicI64::new(i64::MIN);
+        for (exact, told) in [
+            (1_700_000_000.0, 1_700_000_000.0),
+            (1_699_999_999.999, 1_700_000_000.0),
+            (1_700_000_001.001, 1_700_000_000.0),
+            (1_700_000_060.7, 1_700_000_060.0),
+            (1_699_999_000.2, 1_699_999_000.0),
+            (-3.5, -4.0),
+        ] {
+            assert_eq!(steady(&last, exact), told, "{exact}");
+        }
     }
 
     #[test]
