@@ -314,7 +314,7 @@ impl MainLoop {
         let work = move || {
             let prepare = || {
                 bug::on_demand("reload");
-                let config = load(&origin, &environment)?;
+                let config = load(&origin, &current, &environment)?;
                 // What the last reload moved may be in the place of what this one
                 // opens. Whoever takes longer is found there.
                 for place in leaving {
@@ -364,6 +364,7 @@ impl MainLoop {
             discovery,
         } = prepared;
         self.current.log = Some(config.logging.output);
+        self.current.included_from = config.included_from;
         if let Some(discovery) = discovery {
             self.current.consul = config.consul;
             let before = std::mem::replace(&mut self.discovery, discovery);

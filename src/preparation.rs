@@ -65,6 +65,8 @@ pub struct Current {
     pub consul: Option<ConsulSpec>,
     /// Where log entries go.
     pub log: Option<LogOutput>,
+    /// The directories from which patterns of `include` have given files.
+    pub included_from: Vec<PathBuf>,
 }
 
 /// What every configuration of one supervisor has in common.
@@ -146,14 +148,19 @@ impl Origin {
     }
 }
 
-/// Reads and validates a configuration.
+/// Reads and validates a configuration that takes the place of the `current` one.
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub fn load(origin: &Origin, environment: &Environment) -> Result<Box<Config>, Error> {
+pub fn load(
+    origin: &Origin,
+    current: &Current,
+    environment: &Environment,
+) -> Result<Box<Config>, Error> {
     let host = Host::current().map_err(Error::Host)?;
+    let before = &current.included_from;
     let config = match origin {
-        Origin::File(path) => config::load(path, environment, &host),
+        Origin::File(path) => config::load_again(path, before, environment, &host),
         Origin::Command(command) => command.config(environment, &host),
     };
     config.map(Box::new).map_err(Error::Config)

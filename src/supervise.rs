@@ -74,7 +74,7 @@ pub fn supervise(origin: Origin) -> Result<Infallible, Error> {
     let init = file.as_deref();
     let init = init.and_then(|path| init_duties(path, &environment));
     let notes = init.as_ref().map(init::prepare).unwrap_or_default();
-    let config = load(&origin, &environment).map_err(Error::Preparation)?;
+    let config = load(&origin, &Current::default(), &environment).map_err(Error::Preparation)?;
     let log = logging::init(&config.logging).map_err(Error::Log)?;
     for (level, note) in notes {
         log.entry(level, None, None, &note);

@@ -223,6 +223,56 @@ fn a_configuration_directory_that_is_gone_is_missed_only_by_a_reload() {
 }
 
 #[test]
+fn a_directory_of_included_files_that_is_gone_stops_none_of_their_jobs() {
+    let main = r#"{
+        control: { socket: "@DIR@/socket" },
+        include: ["conf.d/*.json5", "none.d/*.json5"],
+        jobs: [{ name: "main", exec: ["sleep", "1000"] }],
+    }"#;
+    let start = arguments(&["-config", "@DIR@/main.json5"]);
+    let files = start.directory();
+    let (conf_d, away) = (files.join("conf.d"), files.join("away"));
+    fs::create_dir(&conf_d).unwrap();
+    let directory = files.path().to_str().unwrap().to_owned();
+    files.write("main.json5", &main.replace("@DIR@", &directory));
+    let keeper =
+        r#"{ name: "keeper", exec: ["sh", "-c", "echo keeper $$ >>$FACTS; exec sleep 1000"] }"#;
+    files.write(
+        "conf.d/keeper.json5",
+        &format!("{{ jobs: [{keeper}, {HUP}] }}"),
+    );
+    let mut supervisor = start.ready();
+    let keeper = supervisor.facts.pid("keeper");
+    let socket = supervisor.socket().to_str().unwrap().to_owned();
+    let lost = format!("cannot look into {conf_d:?}: there is no such file, but what runs has");
+    for _ in 0..3 {
+        fs::rename(&conf_d, &away).unwrap();
+        for dry_run in [&["-dry-run"] as &[&str], &[]] {
+            let refused = supervisor.client(&[&["-socket", &socket, "-reload"], dry_run].concat());
+            assert_eq!(refused.code, 1, "{refused}");
+            let told = refused.stderr.join("\n");
+            assert!(
+                told.contains("include[0]: ") && told.contains(&lost),
+                "{told}"
+            );
+        }
+        supervisor.signal(libc::SIGHUP);
+        supervisor.facts.expect(&["hup"]);
+        fs::rename(&away, &conf_d).unwrap();
+        assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
+    }
+    assert!(processes::is_alive(keeper));
+    // Whoever means it says so.
+    fs::remove_dir_all(&conf_d).unwrap();
+    fs::create_dir(&conf_d).unwrap();
+    assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
+    processes::wait_for_death(keeper);
+    fs::remove_dir(&conf_d).unwrap();
+    assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
+    assert_eq!(supervisor.terminate(), 0);
+}
+
+#[test]
 fn a_configuration_file_that_is_gone_is_missed_only_by_a_reload() {
     let supervisor = jobs(HUP).ready();
     let moved = supervisor.config().with_extension("moved");

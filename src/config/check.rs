@@ -12,6 +12,7 @@ use crate::environment::Environment;
 
 use super::finding::{Finding, Severity};
 use super::host::Host;
+use super::include::Main;
 use super::{machine, read, render_file};
 
 /// What was found.
@@ -21,8 +22,10 @@ pub struct Checked(Vec<Finding>);
 /// Looks at the file at `path` and what it includes.
 pub fn check(path: &FilePath, environment: &Environment, host: &Host) -> Checked {
     let look = |config: &_, findings: &mut _| machine::check(config, environment, findings);
-    let config = render_file(path, environment)
-        .and_then(|text| read(&text, Some(path), environment, host, look));
+    let before = &[];
+    let main = Some(Main { path, before });
+    let config =
+        render_file(path, environment).and_then(|text| read(&text, main, environment, host, look));
     Checked(match config {
         Ok(config) => config.warnings,
         Err(errors) => errors.into_all(),

@@ -42,6 +42,11 @@ const NOT_INCLUDED: [(&str, &str); 2] = [
 /// More files are taken for a mistake in a pattern.
 const MOST: usize = 1000;
 
+/// Why a directory may not be missing at a reload: it may not have been mounted,
+/// or be about to be replaced, and all that its files say would be stopped.
+const WAS_THERE: &str = ", but what runs has files from there; bring the directory back \
+     (empty, if nothing is to be included from it) or take the pattern out of \"include\"";
+
 /// An included file.
 #[derive(Debug)]
 pub(crate) struct Fragment {
@@ -51,33 +56,55 @@ pub(crate) struct Fragment {
     text: String,
 }
 
-/// Reads the files that `include` of the object names, in their order. `file` is
-/// the configuration file, to whose directory they are relative.
+/// A configuration file, and what is known of what it includes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Main<'a> {
+    /// The file, to whose directory the included ones are relative.
+    pub(crate) path: &'a FilePath,
+    /// The directories from which the configuration that runs has included files
+    /// by a pattern; none at a start.
+    pub(crate) before: &'a [PathBuf],
+}
+
+/// What a file includes.
+#[derive(Debug, Default)]
+pub(crate) struct Included {
+    /// The files, in their order.
+    pub(crate) fragments: Vec<Fragment>,
+    /// The directories in which patterns have found files.
+    pub(crate) from: Vec<PathBuf>,
+}
+
+/// Reads the files that `include` of the object names, in their order.
 pub(crate) fn read(
     entries: &Entries<'_>,
-    file: Option<&FilePath>,
+    main: Option<Main<'_>>,
     environment: &Environment,
     findings: &mut Findings,
-) -> Vec<Fragment> {
+) -> Included {
     let at = Path::Root.key("include");
     let patterns = patterns(entries);
-    let Some(file) = file else {
+    let Some(main) = main else {
         if !patterns.is_empty() {
             findings.error(&at, "there is no directory to which it could be relative");
         }
-        return Vec::new();
+        return Included::default();
     };
     let mut paths: Vec<PathBuf> = Vec::new();
+    let mut from = Vec::new();
     for (index, pattern) in patterns.iter().enumerate() {
         let at = Path::Index(&at, index);
-        for path in find(pattern, file, &at, findings) {
+        for path in find(pattern, main, &at, &mut from, findings) {
             if !paths.contains(&path) {
                 paths.push(path);
+            }
+            if paths.len() > MOST {
+                break;
             }
         }
     }
     if paths.len() > MOST {
-        let message = format!("names {} files; {MOST} are allowed", paths.len());
+        let message = format!("names more than {MOST} files, the most allowed");
         findings.error(&at, message);
         paths.clear();
     }
@@ -89,7 +116,7 @@ pub(crate) fn read(
             Err(errors) => findings.errors_of(&name, errors),
         }
     }
-    fragments
+    Included { fragments, from }
 }
 
 /// The patterns of `include`; what is no pattern the decoder refuses.
@@ -102,21 +129,27 @@ fn patterns(entries: &Entries<'_>) -> Vec<String> {
     decoded.unwrap_or_default()
 }
 
-/// The files that a pattern names, in the order of their names.
+/// The files that a pattern names, in the order of their names. A directory in
+/// which it has found some is added to `from`.
 ///
 /// A name without wildcards names a file that must be there. With wildcards it
-/// may match none, but its directory must be there, or it is a warning.
-fn find(pattern: &str, file: &FilePath, at: &Path<'_>, findings: &mut Findings) -> Vec<PathBuf> {
-    let path = file.parent().unwrap_or(FilePath::new("")).join(pattern);
+/// may match none, but its directory must be there: a missing one is a warning,
+/// unless what runs has files from there.
+fn find(
+    pattern: &str,
+    main: Main<'_>,
+    at: &Path<'_>,
+    from: &mut Vec<PathBuf>,
+    findings: &mut Findings,
+) -> Vec<PathBuf> {
+    let around = main.path.parent();
+    let path = around.unwrap_or(FilePath::new("")).join(pattern);
     let (Some(name), Some(directory)) = (path.file_name(), path.parent()) else {
         findings.error(at, format!("{pattern:?} names no file"));
         return Vec::new();
     };
-    if is_pattern(
-        directory
-            .strip_prefix(file.parent().unwrap_or(directory))
-            .unwrap_or(directory),
-    ) {
+    let below = directory.strip_prefix(around.unwrap_or(directory));
+    if is_pattern(below.unwrap_or(directory)) {
         let message = format!("{pattern:?}: only the name of the file may have wildcards");
         findings.error(at, message);
         return Vec::new();
@@ -126,12 +159,19 @@ fn find(pattern: &str, file: &FilePath, at: &Path<'_>, findings: &mut Findings) 
     }
     match matches_in(directory, name) {
         Ok(mut paths) => {
-            paths.retain(|path| !is_same(path, file));
+            paths.retain(|path| !is_same(path, main.path));
+            if !paths.is_empty() {
+                from.push(directory.to_owned());
+            }
             paths
         }
         Err(error) => {
             let message = format!("cannot look into {directory:?}: {}", cause(&error));
+            let was_there = main.before.iter().any(|before| before == directory);
             match error.kind() {
+                ErrorKind::NotFound if was_there => {
+                    findings.error(at, format!("{message}{WAS_THERE}"));
+                }
                 ErrorKind::NotFound => findings.warn(at, message),
                 _ => findings.error(at, message),
             }

@@ -96,6 +96,7 @@ use context::Surroundings;
 use control::RawControl;
 use decode::{Decode, Items, Span};
 use findings::{Findings, Path};
+use include::Main;
 use init::RawInit;
 use job::RawJob;
 use logging::RawLogging;
@@ -128,6 +129,8 @@ pub struct Config {
     pub watches: Vec<WatchSpec>,
     /// The telemetry server, if one is configured.
     pub telemetry: Option<TelemetrySpec>,
+    /// The directories in which patterns of `include` have found files.
+    pub included_from: Vec<PathBuf>,
     /// What is accepted but is probably not meant.
     pub warnings: Vec<Finding>,
 }
@@ -185,8 +188,24 @@ pub fn tables() -> Vec<&'static Table> {
 /// # Errors
 /// Everything that is wrong with it, or why it can't be read.
 pub fn load(path: &FilePath, environment: &Environment, host: &Host) -> Result<Config, Errors> {
+    load_again(path, &[], environment, host)
+}
+
+/// As [`load`], for a reload: `included_from` is that of the configuration which
+/// runs, and none of these directories may be missing now.
+///
+/// # Errors
+/// Everything that is wrong with it, or why it can't be read.
+pub fn load_again(
+    path: &FilePath,
+    included_from: &[PathBuf],
+    environment: &Environment,
+    host: &Host,
+) -> Result<Config, Errors> {
     let text = render_file(path, environment)?;
-    read(&text, Some(path), environment, host, |_, _| ())
+    let before = included_from;
+    let main = Some(Main { path, before });
+    read(&text, main, environment, host, |_, _| ())
 }
 
 /// The rendered text of the file at `path`.
@@ -268,7 +287,7 @@ pub fn parse(text: &str, environment: &Environment, host: &Host) -> Result<Confi
 /// closer at what has no error.
 fn read(
     text: &str,
-    file: Option<&FilePath>,
+    main: Option<Main<'_>>,
     environment: &Environment,
     host: &Host,
     look: impl FnOnce(&Config, &mut Findings),
@@ -276,13 +295,19 @@ fn read(
     let mut findings = Findings::default();
     let mut entries = object(text)?;
     version2::refuse(&mut entries, &mut findings);
-    let fragments = include::read(&entries, file, environment, &mut findings);
+    let included = include::read(&entries, main, environment, &mut findings);
     let mut origins = Origins::of(text);
-    include::join(&mut entries, &fragments, &mut origins, &mut findings);
+    include::join(
+        &mut entries,
+        &included.fragments,
+        &mut origins,
+        &mut findings,
+    );
     let backend = entries.iter().rev().find(|(key, _)| key == "consul");
     let backend = backend.is_some_and(|(_, value)| *value != Value::Null);
     let raw = RawConfig::decode(Value::Object(entries), &Path::Root, &mut findings);
-    let directory = file.and_then(FilePath::parent).unwrap_or(FilePath::new(""));
+    let directory = main.and_then(|main| main.path.parent());
+    let directory = directory.unwrap_or(FilePath::new(""));
     let outside = (environment, host, directory);
     let config = raw.map(|raw| raw.into_config(outside, backend, &mut findings));
     if let Some(config) = &config
@@ -292,6 +317,7 @@ fn read(
     }
     let warnings = findings.finish_in(&origins)?;
     let mut config = config.ok_or_else(|| Errors::file(NO_OBJECT))?;
+    config.included_from = included.from;
     config.warnings = warnings;
     Ok(config)
 }
@@ -362,6 +388,7 @@ impl RawConfig {
             jobs,
             watches,
             telemetry,
+            included_from: Vec::new(),
             warnings: Vec::new(),
         };
         references::check(&config, findings);

@@ -193,6 +193,7 @@ pub(super) fn of_settings(before: &Config, now: &Config) -> Vec<Item> {
         jobs: _,
         watches,
         telemetry,
+        included_from: _,
         warnings: _,
     } = now;
     let new_backend = *consul != before.consul;

@@ -5,7 +5,7 @@
 
 use super::*;
 use crate::config::tests::directory::Directory;
-use crate::config::{Config, Errors, Host, load};
+use crate::config::{Config, Errors, Host, load, load_again};
 
 /// A directory with these files, of which the first is the configuration.
 fn files(name: &str, files: &[(&str, &str)]) -> Directory {
@@ -131,6 +131,74 @@ fn a_directory_that_is_not_there_is_a_warning_and_a_missing_file_an_error() {
     assert_eq!(
         errors("nofile", &[("main.json5", "{ include: 'more.json5' }")]),
         "DIR/more.json5: cannot read \"DIR/more.json5\": there is no such file"
+    );
+}
+
+#[test]
+fn a_directory_that_has_given_files_must_be_there_at_a_reload() {
+    let texts = [
+        (
+            "main.json5",
+            "{ include: ['conf.d/*', 'none.d/*', './conf.d/?.part', 'a.part', 'gone.d/*'],
+               jobs: [{ exec: 'main' }] }",
+        ),
+        ("conf.d/b.part", "{ jobs: [{ exec: 'b' }] }"),
+        ("none.d/.hidden", ""),
+        ("a.part", "{ jobs: [{ exec: 'a' }] }"),
+    ];
+    let directory = files("again", &texts);
+    let first = load_first(&directory, &texts).unwrap();
+    assert_eq!(names(&first), ["main", "b", "a"]);
+    let conf_d = directory.join("conf.d");
+    assert_eq!(first.included_from, [conf_d.clone(), conf_d.clone()]);
+
+    let host = Host::new("here", Vec::new());
+    let again = |text: &str, from: &[PathBuf]| {
+        let main = directory.join("main.json5");
+        fs::write(&main, text).unwrap();
+        load_again(&main, from, &Environment::default(), &host)
+    };
+    let whole = texts.first().unwrap().1;
+    // What gave nothing may go.
+    fs::remove_dir_all(directory.join("none.d")).unwrap();
+    let config = again(whole, &first.included_from).unwrap();
+    assert_eq!(names(&config), ["main", "b", "a"]);
+    assert_eq!(config.included_from, first.included_from);
+
+    fs::remove_dir_all(&conf_d).unwrap();
+    let said = again(whole, &first.included_from).unwrap_err().to_string();
+    let lost = format!(
+        "1:13: include[0]: cannot look into {conf_d:?}: there is no such file, but what runs has files from there; \
+         bring the directory back (empty, if nothing is to be included from it) or take the pattern out of \"include\""
+    );
+    assert_eq!(said.lines().next(), Some(lost.as_str()));
+    assert_eq!(said.lines().count(), 2, "each pattern is told: {said}");
+    // At a start, or if the file does not ask for it, nothing is missed.
+    assert_eq!(names(&again(whole, &[]).unwrap()), ["main", "a"]);
+    let without = "{ include: 'a.part' }";
+    assert_eq!(names(&again(without, &first.included_from).unwrap()), ["a"]);
+    // That it is there is enough.
+    fs::create_dir(&conf_d).unwrap();
+    let config = again(whole, &first.included_from).unwrap();
+    assert_eq!(names(&config), ["main", "a"]);
+    assert_eq!(config.included_from, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_pattern_that_means_too_many_files_is_refused_at_once() {
+    let texts = [("main.json5", "{ include: ['?*.part', 'a*.part'] }")];
+    let directory = files("many", &texts);
+    for number in 0..MOST {
+        fs::write(directory.join(format!("a{number}.part")), "{}").unwrap();
+    }
+    assert!(load_first(&directory, &texts).is_ok());
+    for number in 0..4000 {
+        fs::write(directory.join(format!("b{number}.part")), "{}").unwrap();
+    }
+    let said = load_first(&directory, &texts).unwrap_err().to_string();
+    assert_eq!(
+        said,
+        "1:3: include: names more than 1000 files, the most allowed"
     );
 }
 

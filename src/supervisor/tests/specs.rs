@@ -180,6 +180,7 @@ pub(super) fn config(jobs: Vec<JobSpec>) -> Config {
         jobs,
         watches: Vec::new(),
         telemetry: None,
+        included_from: Vec::new(),
         warnings: Vec::new(),
     }
 }
