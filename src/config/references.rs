@@ -60,7 +60,8 @@ fn check_events(
     };
     let mut all_come = true;
     for (index, event) in start.events().enumerate() {
-        if let Err(why) = sources.check(event) {
+        if let Err(absence) = sources.check(event) {
+            let why = sources.explain(absence);
             // One event may stand in `when` itself, which is close enough.
             let one = Path::Index(&list, index);
             let at = if count == 1 { when } else { &one };

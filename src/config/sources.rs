@@ -1,6 +1,8 @@
 //! What the jobs of a configuration can wait for: which events its jobs and watches
 //! emit.
 
+use std::cell::Cell;
+
 use crate::event::{Code, Event, GLOBAL};
 
 use super::Config;
@@ -12,6 +14,10 @@ use super::when::SIGNALS;
 
 /// The prefix of a watch in the source of an event.
 const WATCH: &str = "watch.";
+
+/// So many names are compared, in all, to tell what was meant: a file of thousands
+/// of jobs that wait for nobody must not take minutes to read.
+const COMPARISONS: usize = 200_000;
 
 /// Something with a name and its place in the file.
 pub(super) struct Named<'c, T> {
@@ -40,6 +46,18 @@ pub(super) struct Sources<'c> {
     pub(super) watches: Vec<Named<'c, WatchSpec>>,
     /// Whether the telemetry server is advertised, which is a source, too.
     telemetry: bool,
+    /// How many of [`COMPARISONS`] are left.
+    comparisons: Cell<usize>,
+}
+
+/// Why an event never comes.
+pub(super) enum Absence<'e> {
+    /// No job has this name.
+    Job(&'e str),
+    /// No watch has this name.
+    Watch(&'e str),
+    /// Who has the name has no such event.
+    Event(String),
 }
 
 impl<'c> Sources<'c> {
@@ -52,6 +70,7 @@ impl<'c> Sources<'c> {
                 .telemetry
                 .as_ref()
                 .is_some_and(|telemetry| telemetry.service.is_some()),
+            comparisons: Cell::new(COMPARISONS),
         }
     }
 
@@ -68,53 +87,69 @@ impl<'c> Sources<'c> {
     }
 
     /// Why the event never comes, if it doesn't.
-    pub(super) fn check(&self, event: &Event) -> Result<(), String> {
+    pub(super) fn check<'e>(&self, event: &'e Event) -> Result<(), Absence<'e>> {
         let source = &*event.source;
         if event.code == Code::Signal || (source == GLOBAL && event.code.is_global()) {
             return Ok(());
         }
         let code = config_name(event.code);
         if event.code.is_global() {
-            return Err(format!(
-                "the source of {code:?} is {GLOBAL:?}, not {source:?}"
-            ));
+            let message = format!("the source of {code:?} is {GLOBAL:?}, not {source:?}");
+            return Err(Absence::Event(message));
         }
         if let Some(watch) = source.strip_prefix(WATCH) {
             return self.check_watch(watch, event.code);
         }
         match self.jobs_called(source) {
             jobs if jobs.iter().any(|job| emits(job.is, event.code)) => Ok(()),
-            [_, ..] => Err(format!("job[{source}] {}", lack(event.code))),
+            [_, ..] => {
+                let message = format!("job[{source}] {}", lack(event.code));
+                Err(Absence::Event(message))
+            }
             [] if self.telemetry && source == telemetry::SERVICE && event.code == Code::Healthy => {
                 Ok(())
             }
-            [] => Err(format!("no job is called {source:?}{}", self.hint(source))),
+            [] => Err(Absence::Job(source)),
         }
     }
 
-    fn check_watch(&self, name: &str, code: Code) -> Result<(), String> {
-        if !self.has_watch(name) {
-            let hint = suggest::hint(name, self.watches.iter().map(|watch| watch.name));
-            return Err(format!("no watch is called {name:?}{hint}"));
-        }
+    fn check_watch<'e>(&self, name: &'e str, code: Code) -> Result<(), Absence<'e>> {
         match code {
+            _ if !self.has_watch(name) => Err(Absence::Watch(name)),
             Code::Changed | Code::Healthy | Code::Unhealthy => Ok(()),
             other => {
                 let code = config_name(other);
-                Err(format!(
-                    "a watch is changed, healthy or unhealthy, never {code:?}"
-                ))
+                let message = format!("a watch is changed, healthy or unhealthy, never {code:?}");
+                Err(Absence::Event(message))
             }
         }
     }
 
-    /// The source that was probably meant.
-    fn hint(&self, source: &str) -> String {
-        if self.has_watch(source) {
-            return format!("; did you mean \"{WATCH}{source}\"?");
+    /// What an operator is told of an event that never comes.
+    pub(super) fn explain(&self, absence: Absence<'_>) -> String {
+        match absence {
+            Absence::Event(message) => message,
+            Absence::Job(name) if self.has_watch(name) => {
+                format!("no job is called {name:?}; did you mean \"{WATCH}{name}\"?")
+            }
+            Absence::Job(name) => {
+                let known = self.jobs.iter().map(|job| job.name).chain(SIGNALS);
+                format!("no job is called {name:?}{}", self.hint(name, known))
+            }
+            Absence::Watch(name) => {
+                let known = self.watches.iter().map(|watch| watch.name);
+                format!("no watch is called {name:?}{}", self.hint(name, known))
+            }
         }
-        let known = self.jobs.iter().map(|job| job.name).chain(SIGNALS);
-        suggest::hint(source, known)
+    }
+
+    /// What was probably meant, while there are comparisons left.
+    fn hint<'k>(&self, name: &str, known: impl Iterator<Item = &'k str>) -> String {
+        let left = self.comparisons.get();
+        let mut compared = 0;
+        let hint = suggest::hint(name, known.take(left).inspect(|_| compared += 1));
+        self.comparisons.set(left - compared);
+        hint
     }
 }
 

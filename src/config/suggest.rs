@@ -3,16 +3,16 @@
 /// The word of `known` that `word` is most likely a slip of, if one is near
 /// enough: differing in case, or by a few letters.
 pub(crate) fn nearest<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
-    let word = word.to_ascii_lowercase();
-    let allowed = (word.chars().count() / 3).clamp(1, 3);
+    let letters = |word: &str| -> Vec<char> { word.to_ascii_lowercase().chars().collect() };
+    let word = letters(word);
+    let allowed = (word.len() / 3).clamp(1, 3);
+    // Most are of another length, and there may be thousands.
+    let of_like_length =
+        |candidate: &&str| candidate.chars().count().abs_diff(word.len()) <= allowed;
     known
         .into_iter()
-        .map(|candidate| {
-            (
-                distance(&word, &candidate.to_ascii_lowercase(), allowed),
-                candidate,
-            )
-        })
+        .filter(of_like_length)
+        .map(|candidate| (distance(&word, &letters(candidate), allowed), candidate))
         .filter(|(distance, _)| *distance <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -25,11 +25,7 @@ pub(crate) fn hint<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> 
 
 /// How many letters must be inserted, removed, replaced or swapped with their
 /// neighbour to make `a` of `b`; any figure above `limit` if it is more.
-fn distance(a: &str, b: &str, limit: usize) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    if a.len().abs_diff(b.len()) > limit {
-        return limit + 1;
-    }
+fn distance(a: &[char], b: &[char], limit: usize) -> usize {
     // Rows of the usual matrix: two back, one back, and the one being made.
     let mut older = vec![0; b.len() + 1];
     let mut old: Vec<usize> = (0..=b.len()).collect();

@@ -258,6 +258,23 @@ fn any_number_of_jobs_may_wait_for_each_other() {
     good(&format!("{text}{{name: '0', exec: 'x'}}, {all}]}}"));
 }
 
+/// Ten thousand names against ten thousand others would be minutes.
+#[test]
+fn any_number_of_jobs_may_wait_for_nobody() {
+    let jobs = (0..10_000).map(|number| {
+        let when = format!("{{ source: 'jab{number}', once: 'healthy' }}");
+        format!("{{ name: 'job{number}', exec: 'a', when: {when} }},\n")
+    });
+    let text = format!("{{ jobs: [{}] }}", jobs.collect::<String>());
+    let told = warnings(&text);
+    assert_eq!(told.len(), 10_000);
+    let lacks = "when: waits for what never comes: no job is called";
+    let first = format!("job[job0].{lacks} \"jab0\"; did you mean \"job0\"?");
+    assert_eq!(told.first(), Some(&first));
+    let last = format!("job[job9999].{lacks} \"jab9999\"");
+    assert_eq!(told.last(), Some(&last));
+}
+
 #[test]
 fn an_advertised_telemetry_server_is_a_source() {
     let job = "{name: 'a', exec: 'x', when: {source: 'containerpilot', each: 'healthy'}}";
