@@ -23,6 +23,10 @@ use crate::message::{Instance, Message, WatchId};
 /// The shortest time from one query to the next.
 const SPACING: Duration = Duration::from_millis(20);
 
+/// Consul lets no query wait for longer, whatever it is told (the manual's "Blocking
+/// Queries").
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
 /// The longest pause after an answer with nothing new in it. In a busy catalog
 /// Consul wakes the watches of services that did not change.
 const LULL: Duration = Duration::from_secs(1);
@@ -52,7 +56,12 @@ impl Pace {
     /// Consul lengthens the time by up to a sixteenth; with that it is still
     /// within the interval.
     fn blocking(&self) -> Option<(u64, Duration)> {
-        (self.index > 0).then(|| (self.index, self.interval * 16 / 17))
+        (self.index > 0).then(|| (self.index, self.wait()))
+    }
+
+    /// For how long a query may wait.
+    fn wait(&self) -> Duration {
+        (self.interval * 16 / 17).min(LONGEST_WAIT)
     }
 
     /// How long to pause after an answer that took `took`.
@@ -60,7 +69,7 @@ impl Pace {
         self.backoff.reset();
         let before = std::mem::replace(&mut self.index, 0);
         let index = index.unwrap_or(0);
-        let is_early = took < self.interval / 2;
+        let is_early = took < self.wait() / 2;
         if index == 0 || (index == before && is_early) {
             // No blocking to be had here: look once in an interval.
             self.index = index;
@@ -259,6 +268,18 @@ mod tests {
     fn waiting_in_vain_is_no_reason_to_pause() {
         let mut pace = from_index(7);
         assert_eq!(pace.answered(INTERVAL, Some(7), false), AT_ONCE);
+    }
+
+    #[test]
+    fn an_interval_that_is_longer_than_consul_waits_makes_no_pause() {
+        let (hour, longest) = (Duration::from_secs(3600), Duration::from_secs(600));
+        let mut pace = Pace::new(hour);
+        pace.answered(AT_ONCE, Some(7), true);
+        assert_eq!(pace.blocking(), Some((7, longest)));
+        assert_eq!(pace.answered(longest, Some(7), false), AT_ONCE);
+        assert_eq!(pace.blocking(), Some((7, longest)));
+        // One that does not block is asked once in an interval all the same.
+        assert_eq!(pace.answered(AT_ONCE, Some(7), false), hour);
     }
 
     #[test]
