@@ -57,7 +57,9 @@ fn insert<K: Eq + Hash>(map: &mut HashMap<K, Vec<JobId>>, key: K, id: JobId) {
 
 fn remove<K: Eq + Hash>(map: &mut HashMap<K, Vec<JobId>>, key: &K, id: JobId) {
     if let Some(ids) = map.get_mut(key) {
-        ids.retain(|other| *other != id);
+        if let Ok(at) = ids.binary_search(&id) {
+            ids.remove(at);
+        }
         if ids.is_empty() {
             map.remove(key);
         }

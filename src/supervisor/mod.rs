@@ -51,7 +51,7 @@ use effects::{Effects, Phase};
 use index::Index;
 use job::Job;
 use operations::Operations;
-use reload::{Reloads, Successor};
+use reload::{Reloads, Successors};
 use service::Service;
 use status::Chronicle;
 use timers::Timer;
@@ -96,7 +96,7 @@ pub struct Supervisor {
     /// `CONTAINERPILOT_{JOB}_IP` of each advertised job.
     advertised_ips: Vec<(String, IpAddr)>,
     reloads: Reloads,
-    successors: Vec<Successor>,
+    successors: Successors,
     watches: Vec<Watch>,
     last_watch: u64,
     /// The telemetry server as a service, if it is advertised.
@@ -130,7 +130,7 @@ impl Supervisor {
             advertised_ips,
             config,
             reloads: Reloads::new(),
-            successors: Vec::new(),
+            successors: Successors::new(),
             watches: Vec::new(),
             last_watch: 0,
             telemetry: None,

@@ -78,7 +78,7 @@ impl Supervisor {
         let refuse = |status, message: String| Err(Reply::Refused { status, message });
         let succeeds = || {
             self.successors
-                .iter()
+                .values()
                 .any(|successor| *successor.spec.name == *name)
         };
         if self.present(name).is_empty() && !succeeds() {
@@ -159,18 +159,17 @@ impl Supervisor {
     /// so as they are told. Returns the others.
     fn postpone_operation(&mut self, verb: Verb, name: &str) -> Vec<JobId> {
         let mut after = Vec::new();
-        for successor in &mut self.successors {
+        for (before, successor) in &mut self.successors {
             if *successor.spec.name != *name {
                 continue;
             }
             successor.held = verb == Verb::Stop;
             if successor.held {
-                self.operations
-                    .give_up_start(successor.after, STOPPED_MEANWHILE);
+                self.operations.give_up_start(*before, STOPPED_MEANWHILE);
             }
-            let before = self.jobs.get(&successor.after);
-            if !successor.held || before.is_some_and(|job| !job.is_complete()) {
-                after.push(successor.after);
+            let job = self.jobs.get(before);
+            if !successor.held || job.is_some_and(|job| !job.is_complete()) {
+                after.push(*before);
             }
         }
         if after

@@ -5,7 +5,7 @@
 //! is touched; a refused file changes nothing. What is accepted is carried out
 //! as a [`plan`]: a job whose process is unchanged keeps it.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use log::Level;
@@ -20,11 +20,14 @@ use crate::control::request::{Reload, Reply};
 use crate::event::{Code, Event};
 use crate::message::{Action, ReplyTo};
 
-/// A job of the accepted configuration that begins once another has completed.
+/// The jobs of the accepted configuration that begin once another has completed, by
+/// that one. A tree: a reload that replaces thousands adds and removes each of them.
+pub(super) type Successors = BTreeMap<JobId, Successor>;
+
+/// A job that begins once another has completed.
 #[derive(Debug)]
 #[cfg_attr(test, derive(Clone))]
 pub(super) struct Successor {
-    pub(super) after: JobId,
     pub(super) spec: JobSpec,
     /// An operator has stopped it before it could begin.
     pub(super) held: bool,
@@ -215,7 +218,7 @@ impl Supervisor {
     }
 
     /// `waiting` are those that had not begun before.
-    fn carry_out(&mut self, step: Step, waiting: &[Successor]) {
+    fn carry_out(&mut self, step: Step, waiting: &Successors) {
         match step.change {
             Change::Keep(_) => {}
             Change::Update(id) => self.update(id, step.spec),
@@ -233,29 +236,21 @@ impl Supervisor {
 
     /// A job begins once `after` is gone. One that waits for that already and was
     /// stopped stays so, if this is no other.
-    fn follow(&mut self, after: JobId, spec: JobSpec, waiting: &[Successor]) {
-        let is_same = |before: &&Successor| before.after == after && before.spec == spec;
-        let held = waiting
-            .iter()
-            .find(is_same)
-            .is_some_and(|before| before.held);
-        self.successors.push(Successor { after, spec, held });
+    fn follow(&mut self, after: JobId, spec: JobSpec, waiting: &Successors) {
+        let before = waiting.get(&after).filter(|before| before.spec == spec);
+        let held = before.is_some_and(|before| before.held);
+        self.successors.insert(after, Successor { spec, held });
     }
 
     /// A job of this name that an earlier reload retired and that is still on
     /// its way out: never two processes of one job at a time.
     fn predecessor(&self, name: &str) -> Option<JobId> {
         let retired = |id: &JobId| self.jobs.get(id).is_some_and(Job::is_retired);
-        let succeeded = |id: &JobId| {
-            self.successors
-                .iter()
-                .any(|successor| successor.after == *id)
-        };
         self.index
             .named(name)
             .iter()
             .copied()
-            .find(|id| retired(id) && !succeeded(id))
+            .find(|id| retired(id) && !self.successors.contains_key(id))
     }
 
     fn update(&mut self, id: JobId, spec: JobSpec) {
@@ -265,7 +260,7 @@ impl Supervisor {
         if job.is_stopping() && job.spec().when.start != spec.when.start {
             // It has nothing left to run by its old rules.
             self.retire(id);
-            self.follow(id, spec, &[]);
+            self.follow(id, spec, &Successors::new());
             return;
         }
         self.index.remove(id, job.spec());
@@ -294,36 +289,32 @@ impl Supervisor {
     }
 
     /// Something came to rest: retired jobs that are complete make room for
-    /// their successors.
+    /// their successors. All of them first: how the last run of one ended says
+    /// nothing of its successor, for which that of another may wait.
     pub(super) fn settle_retired(&mut self) {
         let futile = self.futile_hooks(Job::is_retired);
         for id in futile {
             self.with_job(id, Job::complete);
         }
-        let gone: Vec<JobId> = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| job.is_gone())
-            .map(|(id, _)| *id)
-            .collect();
-        for id in gone {
-            if let Some(job) = self.jobs.remove(&id) {
-                self.index.remove(id, job.spec());
+        let mut gone = Vec::new();
+        let index = &mut self.index;
+        self.jobs.retain(|id, job| {
+            let is_gone = job.is_gone();
+            if is_gone {
+                index.remove(*id, job.spec());
+                gone.push(*id);
             }
-            if let Some(at) = self
-                .successors
-                .iter()
-                .position(|successor| successor.after == id)
-            {
-                let successor = self.successors.remove(at);
-                self.begin_successor(id, successor);
-            } else {
-                self.no_successor(id);
+            !is_gone
+        });
+        for id in gone {
+            match self.successors.remove(&id) {
+                Some(successor) => self.begin_successor(id, successor),
+                None => self.no_successor(id),
             }
         }
     }
 
-    fn begin_successor(&mut self, before: JobId, Successor { spec, held, .. }: Successor) {
+    fn begin_successor(&mut self, before: JobId, Successor { spec, held }: Successor) {
         if held {
             let id = self.register(spec);
             if let Some(job) = self.jobs.get_mut(&id) {
@@ -377,12 +368,14 @@ impl Supervisor {
     }
 
     /// Whether things stand as an event says that a job other than its source
-    /// waits for.
+    /// waits for. What a reload has stopped is none of the configuration's sources
+    /// any more.
     fn holds(&self, event: &Event, subscriber: JobId) -> bool {
         let sources = self.index.named(&event.source).iter();
         let mut sources = sources
             .filter(|source| **source != subscriber)
-            .filter_map(|source| self.jobs.get(source));
+            .filter_map(|source| self.jobs.get(source))
+            .filter(|source| !source.is_retired());
         event.code == Code::Startup
             || sources.any(|source| source.holds(event.code))
             || self.watch_holds(&event.source, event.code)

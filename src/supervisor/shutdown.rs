@@ -247,7 +247,7 @@ impl Supervisor {
     fn is_over(&self, event: &Event) -> bool {
         let ids = self.index.named(&event.source);
         let mut jobs = ids.iter().filter_map(|id| self.jobs.get(id));
-        let mut successors = self.successors.iter();
+        let mut successors = self.successors.values();
         !ids.is_empty()
             && jobs.all(|job| !job.can_emit(event.code))
             && !successors.any(|successor| successor.spec.name == event.source)

@@ -79,7 +79,7 @@ impl Supervisor {
         // Those whose predecessor is still on its way out.
         let maintenance = self.fx.maintenance;
         let waiting = if maintenance { Maintenance } else { Unknown };
-        for successor in &self.successors {
+        for successor in self.successors.values() {
             list(&mut status, &successor.spec, waiting.as_str());
         }
         status.services.extend(self.own_service());

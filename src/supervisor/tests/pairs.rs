@@ -32,7 +32,7 @@ fn shape(job: &Job) -> String {
 fn shape_of(world: &World) -> Vec<String> {
     let supervisor = &world.sim.supervisor;
     let mut shape: Vec<String> = supervisor.jobs.values().map(shape).collect();
-    let successors = supervisor.successors.iter();
+    let successors = supervisor.successors.values();
     shape.extend(successors.map(|successor| format!("{:?}", successor.spec)));
     shape.push(format!("{}", supervisor.fx.maintenance));
     shape

@@ -317,3 +317,47 @@ fn a_reload_to_nothing_ends_the_supervisor_in_order() {
     );
     sim.expect_done();
 }
+
+/// What the old one of a replaced job did says nothing of the new one.
+#[test]
+fn a_job_waits_for_the_successor_of_another_whatever_their_order() {
+    let report = || job("report").once(Code::ExitSuccess, "setup");
+    for setup_is_first in [true, false] {
+        let both = |setup, report| match setup_is_first {
+            true => vec![setup, report, job("app")],
+            false => vec![report, setup, job("app")],
+        };
+        let mut sim = Sim::new(both(job("setup"), report()));
+        sim.exit("setup", 0);
+        sim.exit("report", 0);
+        sim.take_record();
+        sim.reload(both(job("setup").runs("v2"), report().runs("v2")));
+        assert!(sim.is_running("setup"));
+        assert!(!sim.is_running("report"), "{setup_is_first}");
+        sim.exit("setup", 0);
+        assert!(sim.is_running("report"), "{setup_is_first}");
+    }
+}
+
+#[test]
+fn a_job_does_not_take_one_that_is_being_replaced_for_its_successor() {
+    for (code, source) in [
+        (Code::ExitSuccess, job("source").forever()),
+        (Code::Healthy, job("source").checked_every(1000, 500)),
+    ] {
+        let waiting = || job("waiting").once(code, "source");
+        let mut sim = Sim::new(vec![source.clone(), waiting()]);
+        match code {
+            Code::Healthy => {
+                sim.advance(1000);
+                sim.exit("check.source", 0);
+            }
+            _ => sim.exit("source", 0),
+        }
+        assert!(sim.is_running("waiting"));
+        sim.ignores_sigterm("source");
+        sim.reload(vec![source.runs("v2"), waiting().runs("v2")]);
+        // The one that waits is gone first.
+        assert!(!sim.is_running("waiting"), "{code:?}");
+    }
+}

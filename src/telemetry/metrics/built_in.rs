@@ -52,19 +52,41 @@ pub struct Subjects {
     pub consul: bool,
 }
 
-impl Subjects {
+/// The names of the subjects in their order, to look up thousands of them.
+struct Names<'s> {
+    jobs: Vec<&'s str>,
+    watches: Vec<&'s str>,
+}
+
+impl<'s> Names<'s> {
+    fn of(subjects: &'s Subjects) -> Self {
+        let mut jobs: Vec<&str> = subjects.jobs.iter().map(|(name, _)| &**name).collect();
+        jobs.sort_unstable();
+        let mut watches: Vec<&str> = subjects.watches.iter().map(|name| &**name).collect();
+        watches.sort_unstable();
+        Self { jobs, watches }
+    }
+
+    fn has_job(&self, name: &str) -> bool {
+        self.jobs.binary_search(&name).is_ok()
+    }
+
+    fn has_watch(&self, name: &str) -> bool {
+        self.watches.binary_search(&name).is_ok()
+    }
+
     /// Whether this event can still happen.
     fn emit(&self, event: &Event) -> bool {
         let source = &*event.source;
         // A health check is a source of its own.
         let source = source.strip_prefix("check.").unwrap_or(source);
         match source.strip_prefix("watch.") {
-            Some(service) => self.watches.iter().any(|name| **name == *service),
+            Some(service) => self.has_watch(service),
             None => {
                 source == GLOBAL
                     || source == OWN_SERVICE
                     || event.code == Code::Signal
-                    || self.jobs.iter().any(|(name, _)| **name == *source)
+                    || self.has_job(source)
             }
         }
     }
@@ -119,9 +141,9 @@ impl BuiltIn {
         }
         self.jobs
             .retain(|_, values| values.configured || values.running > 0);
-        self.instances
-            .retain(|name, _| subjects.watches.contains(name));
-        self.events.retain(|event, _| subjects.emit(event));
+        let names = Names::of(subjects);
+        self.instances.retain(|name, _| names.has_watch(name));
+        self.events.retain(|event, _| names.emit(event));
         self.has_consul = subjects.consul;
     }
 
