@@ -217,9 +217,13 @@ impl<'t> Address<'t> {
             }
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains('@') {
+            let advice = "write [scheme://]host:port, and \"token\" to authenticate";
+            return Err(format!("an address with a user is not taken; {advice}"));
+        }
         if let Some(odd) = rest
             .chars()
-            .find(|c| c.is_whitespace() || c.is_control() || "/?#@,".contains(*c))
+            .find(|c| c.is_whitespace() || c.is_control() || "/?#,".contains(*c))
         {
             return Err(format!(
                 "{text:?} is no address: {odd:?} is not allowed in [scheme://]host:port"

@@ -14,8 +14,15 @@ impl Decode for Pairs {
     const SHAPE: Shape = Shape::Pairs;
 
     fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
-        let Value::Object(entries) = value else {
-            return mismatch(&value, "an object of strings ({NAME: \"…\"})", at, findings);
+        const WANTED: &str = "an object of strings ({NAME: \"…\"})";
+        let entries = match value {
+            Value::Object(entries) => entries,
+            // It may be `NAME=secret`.
+            Value::Text(text) if !text.is_empty() => {
+                findings.error(at, format!("a string is not {WANTED}"));
+                return None;
+            }
+            value => return mismatch(&value, WANTED, at, findings),
         };
         let count = entries.len();
         let mut pairs: Vec<(String, Option<String>)> = Vec::with_capacity(count);
@@ -78,6 +85,10 @@ mod tests {
             (
                 "['a: b']",
                 "headers: a list is not an object of strings ({NAME: \"…\"})",
+            ),
+            (
+                "'TOKEN=hunter2'",
+                "headers: a string is not an object of strings ({NAME: \"…\"})",
             ),
             ("{a: []}", "headers.a: a list is not a string"),
             ("{a: {}, b: 'x'}", "headers.a: an object is not a string"),

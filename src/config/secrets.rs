@@ -2,17 +2,20 @@
 //! log and in answers, and may have a token or a password in it.
 //!
 //! What is secret is told by names, as far as they tell: the value of a key that
-//! is called like a secret, and the password of a URL. Called by the excerpts of
+//! is called like a secret, what such a name has behind a `=`, and the password of
+//! a URL. Called by the excerpts of
 //! errors. Pure; a masked line has as many characters as before, so that a caret
 //! below it stays where it belongs.
 
 /// What a key or a variable with a secret value is called, or a part of that, in
 /// lower case.
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "token",
     "secret",
-    "passw",
+    "pass",
     "pwd",
+    "_key",
+    "accesskey",
     "apikey",
     "api_key",
     "private",
@@ -31,14 +34,15 @@ const MASK: char = '*';
 pub(crate) fn masked(line: &str) -> String {
     let mut shown: Vec<char> = line.chars().collect();
     for place in 0..shown.len() {
+        let is_named = || is_secret(shown.get(..place).unwrap_or_default());
         // What is masked has no colon any more.
-        if shown.get(place) == Some(&':') {
-            let end = match is_secret(shown.get(..place).unwrap_or_default()) {
-                true => value_end(&shown, place + 1),
-                false => password_end(&shown, place),
-            };
-            mask(&mut shown, place + 1, end);
-        }
+        let end = match shown.get(place) {
+            Some(':') if is_named() => value_end(&shown, place + 1),
+            Some(':') => password_end(&shown, place),
+            Some('=') if is_named() => argument_end(&shown, place + 1),
+            _ => continue,
+        };
+        mask(&mut shown, place + 1, end);
     }
     shown.into_iter().collect()
 }
@@ -76,6 +80,14 @@ fn value_end(line: &[char], start: usize) -> usize {
     line.len()
 }
 
+/// Where the value ends that follows a `=`, as in `--password=VALUE`.
+fn argument_end(line: &[char], start: usize) -> usize {
+    let is_end = |c: &char| c.is_whitespace() || "\"'`,;&]}".contains(*c);
+    let rest = line.get(start..).unwrap_or_default();
+    let length = rest.iter().position(is_end).unwrap_or(rest.len());
+    start + length
+}
+
 /// Where the password of a URL ends, as in `http://user:password@host`, if this is
 /// the colon before it.
 fn password_end(line: &[char], colon: usize) -> usize {
@@ -110,7 +122,7 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_configuration_is_masked_in_no_time() {
-        for piece in ["a:", "token:", ":", "{a:{", "//a:"] {
+        for piece in ["a:", "token:", ":", "{a:{", "//a:", "token=", "="] {
             let line = piece.repeat(100_000 / piece.len());
             assert_eq!(masked(&line).len(), line.len());
         }
@@ -128,6 +140,16 @@ mod tests {
                 "  'DB_PASSWORD': '*******', B: 'b'",
             ),
             ("token: hunter2,", "token: *******,"),
+            ("{ DB_PASS: 'hunter2', }", "{ DB_PASS: '*******', }"),
+            ("SSH_KEY: hunter2 }", "SSH_KEY: ******* }"),
+            (
+                "exec: [\"x\", \"--password=hunter2\", \"-v=1\"]",
+                "exec: [\"x\", \"--password=*******\", \"-v=1\"]",
+            ),
+            (
+                "\"http://h/?token=hunter2&b=c\"",
+                "\"http://h/?token=*******&b=c\"",
+            ),
             ("token: \"hunter2", "token: \"*******"),
             (
                 "{ Authorization: \"Basic x==\" }",

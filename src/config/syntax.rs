@@ -116,7 +116,7 @@ impl<'t> Fault<'t> {
             code if is_end(code) => return self.end_of_file(),
             ErrorCode::LineTerminatorInString => return self.end_of_line(),
             ErrorCode::LeadingZero => {
-                return format!("a number begins with 0: put {} in quotes", self.word());
+                return format!("a number begins with 0: put {} in quotes", self.shown());
             }
             _ => {}
         }
@@ -147,7 +147,8 @@ impl<'t> Fault<'t> {
             ErrorCode::ExpectedIdentifier if next.is_some_and(|c| c.is_ascii_digit()) => quoted_key,
             ErrorCode::ExpectedIdentifier | ErrorCode::InvalidKey => "expected a key",
             ErrorCode::ExpectedComma if self.touches_word() => {
-                return format!("a value with letters must be in quotes: \"{word}\"");
+                let shown = self.shown();
+                return format!("a value with letters must be in quotes: \"{shown}\"");
             }
             ErrorCode::ExpectedComma => {
                 "expected a comma or a closing bracket; is one missing after the value before it?"
@@ -161,7 +162,7 @@ impl<'t> Fault<'t> {
                 "the file must be one object: does it begin with { and end with }?"
             }
             _ if next == Some(':') => "there is a colon too many",
-            _ => return bare_word(word),
+            _ => return bare_word(word, &self.shown()),
         };
         message.to_owned()
     }
@@ -229,27 +230,43 @@ impl<'t> Fault<'t> {
 
     /// What was written without quotes where the error is.
     fn word(&self) -> &'t str {
-        let part = |c: char| is_word(c) || ":/@%~".contains(c);
-        let before = self.text.get(..self.offset).unwrap_or_default();
-        let start = before.trim_end_matches(part).len();
-        let start = if self.touches_word() {
-            start
-        } else {
-            self.offset
-        };
-        let from = self.text.get(start..).unwrap_or_default();
-        let end = from.find(|c| !part(c)).unwrap_or(from.len());
+        let from = self.text.get(self.word_begin()..).unwrap_or_default();
+        let end = from.find(|c| !is_part(c)).unwrap_or(from.len());
         from.get(..end).unwrap_or_default()
+    }
+
+    /// The same as the line of the error shows it, which may not tell a secret.
+    fn shown(&self) -> String {
+        let before = self.text.get(..self.word_begin()).unwrap_or_default();
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let column = before.get(start..).unwrap_or_default().chars().count();
+        let line = self.text.get(start..).unwrap_or_default().lines().next();
+        let line = secrets::masked(line.unwrap_or_default());
+        let length = self.word().chars().count();
+        line.chars().skip(column).take(length).collect()
+    }
+
+    fn word_begin(&self) -> usize {
+        let before = self.text.get(..self.offset).unwrap_or_default();
+        match self.touches_word() {
+            true => before.trim_end_matches(is_part).len(),
+            false => self.offset,
+        }
     }
 }
 
-/// What to say of text where a value should be.
-fn bare_word(word: &str) -> String {
+/// Whether a word without quotes that was meant as a text may have this.
+fn is_part(c: char) -> bool {
+    is_word(c) || ":/@%~".contains(c)
+}
+
+/// What to say of text where a value should be, `shown` as it may be.
+fn bare_word(word: &str, shown: &str) -> String {
     let lower = word.to_ascii_lowercase();
     match lower.as_str() {
         "true" | "false" | "null" => format!("write {lower}, in lower case"),
         "" => "expected a value".to_owned(),
-        _ => format!("a text must be in quotes: \"{word}\""),
+        _ => format!("a text must be in quotes: \"{shown}\""),
     }
 }
 

@@ -8,6 +8,7 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::PathBuf;
 
+use super::secrets::masked;
 use crate::unix_socket::MAX_PATH;
 
 /// The longest name of a host (RFC 1035, 2.3.4, as text).
@@ -84,6 +85,9 @@ impl HostPort {
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.contains("://") {
             return Err(format!("{text:?} is a URL; write HOST:PORT"));
+        }
+        if text.contains('@') {
+            return Err("an address with a user is not taken; write HOST:PORT".to_owned());
         }
         let text = match text.bytes().all(|byte| byte.is_ascii_digit()) {
             true => &format!(":{text}"),
@@ -165,13 +169,24 @@ impl Url {
         if let Some(socket) = text.strip_prefix("unix:") {
             return Self::parse_unix(socket);
         }
+        let has_user = |rest: &str| {
+            rest.split(['/', '?', '#'])
+                .next()
+                .unwrap_or_default()
+                .contains('@')
+        };
+        const NO_USER: &str =
+            "a URL with a user is not taken; put it into headers: {Authorization: \"…\"}";
         let (is_secure, rest) = match text.split_once("://") {
+            Some((_, rest)) if has_user(rest) => return Err(NO_USER.to_owned()),
+            None if has_user(text) => return Err(NO_USER.to_owned()),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
             Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
             Some((scheme, _)) => {
                 return Err(format!("unknown scheme {scheme:?} (allowed: http, https)"));
             }
             None => {
+                let text = masked(text);
                 let hint = match text.starts_with('/') {
                     true => format!("http://localhost:PORT{text}"),
                     false => format!("http://{text}"),
@@ -181,12 +196,9 @@ impl Url {
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, target) = rest.split_at(end);
-        if authority.contains('@') {
-            let advice = "put it into headers: {Authorization: \"…\"}";
-            return Err(format!("a URL with a user is not taken; {advice}"));
-        }
         let (host, port) = split_port(authority)?;
         if host.is_empty() {
+            let text = masked(text);
             return Err(format!("{text:?} names no host; this one is \"localhost\""));
         }
         let default = if is_secure { 443 } else { 80 };

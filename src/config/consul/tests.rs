@@ -146,6 +146,11 @@ fn what_is_no_address_is_an_error() {
                 .to_owned(),
         ),
         (
+            "'http://me:hunter2@consul:8500'",
+            "consul: an address with a user is not taken; write [scheme://]host:port, and \"token\" to authenticate"
+                .to_owned(),
+        ),
+        (
             "'con sul:8500'",
             "consul: \"con sul:8500\" is no address: ' ' is not allowed in [scheme://]host:port"
                 .to_owned(),

@@ -118,6 +118,18 @@ fn what_can_not_be_is_an_error() {
             "http: 'localhost:80'",
             "health.http: \"localhost:80\" is no URL; did you mean \"http://localhost:80\"?",
         ),
+        (
+            "http: 'me:hunter2@localhost:80/x'",
+            "health.http: a URL with a user is not taken; put it into headers: {Authorization: \"…\"}",
+        ),
+        (
+            "http: 'h/?token=hunter2'",
+            "health.http: \"h/?token=*******\" is no URL; did you mean \"http://h/?token=*******\"?",
+        ),
+        (
+            "tcp: 'me:hunter2@localhost:80'",
+            "health.tcp: an address with a user is not taken; write HOST:PORT",
+        ),
         ("http: {}", "health.http.url: is required"),
         (
             "http: {url: 'x'}",

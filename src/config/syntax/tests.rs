@@ -291,3 +291,21 @@ fn no_text_brings_the_report_down() {
     }
     assert!(refused > 200, "{refused}");
 }
+
+#[test]
+fn a_secret_without_quotes_is_told_in_no_message() {
+    for text in [
+        "{ consul: { token: hunter2 } }",
+        "{ token: hunter2-ß,\n b: 1 }",
+        "{ a: 1,\n token: 0815hunter2 }",
+        "{ a: 1,\r\n env: { DB_PASS: 12hunter2 } }",
+        "{ DB_KEY: 0123456789 }",
+        "{ exec: --password=hunter2 }",
+    ] {
+        let said = read(text).unwrap_err().to_string();
+        assert!(said.contains("***"), "{said}");
+        for secret in ["hunter", "0815", "12345"] {
+            assert!(!said.contains(secret), "{said}");
+        }
+    }
+}

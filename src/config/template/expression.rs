@@ -11,7 +11,6 @@ use regex_lite::{Captures, RegexBuilder};
 
 use super::call::{Answer, Call, string};
 use super::text::Buffer;
-use super::value::excerpt;
 
 /// How deep groups may be nested; Go allows 1,000. `regex_lite` calls itself for
 /// each, and must do with the smallest stack that a thread has here.
@@ -30,7 +29,8 @@ pub(super) fn replace_all<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let pattern = String::from_utf8_lossy(call.text(0)?);
     let replacement = String::from_utf8_lossy(call.text(1)?);
     let text = String::from_utf8_lossy(call.text(2)?);
-    let fault = |message: String| format!("the pattern {}: {message}", excerpt(pattern.as_bytes()));
+    // Not the pattern itself: it may have been made of variables.
+    let fault = |message: String| format!("the pattern: {message}");
     call.budget.spend(COMPILATION)?;
     let (translated, weight) = translate(&pattern).map_err(fault)?;
     let regex = RegexBuilder::new(&translated)

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::MAX_ITEMS;
 use super::call::{Answer, Call, string};
 use super::text::{Buffer, Text, occurrences};
-use super::value::{Value, excerpt, variable};
+use super::value::{Value, variable};
 
 /// `split "," .X`: the pieces between the separators, after the white space at
 /// both ends is gone; no piece if nothing remains.
@@ -50,11 +50,11 @@ pub(super) fn join<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
 pub(super) fn count<'a>(call: &Call<'_, 'a>) -> Answer<'a> {
     let integer = |index| match call.value(index) {
         Value::Int(value) => Ok(*value),
-        Value::String(text) => {
-            let value = std::str::from_utf8(text)
+        value @ Value::String(text) => {
+            let parsed = std::str::from_utf8(text)
                 .ok()
                 .and_then(|text| text.parse().ok());
-            value.ok_or_else(|| format!("{} is not an integer", excerpt(text)))
+            parsed.ok_or_else(|| format!("{} is not an integer", value.describe()))
         }
         other => Err(call.refuse(index, "an integer", other)),
     };

@@ -60,21 +60,44 @@ fn the_smallest_stack_is_enough_for_the_deepest_nesting() {
     let too_deep = |line, what| format!("{line}: {what} are nested more than 1000 deep");
     let table = [
         (deep("{{if 1}}", "x", "{{end}}", 1000), Ok("x".to_owned())),
-        (deep("{{if 1}}", "x", "{{end}}", 100_000), Err(too_deep("1:8003", "blocks"))),
-        (deep("{{block `b` 1}}", "x", "{{end}}", 100_000), Err(too_deep("1:15003", "blocks"))),
-        (format!("{{{{{}}}}}", deep("(", "1", ")", 1000)), Ok("1".to_owned())),
-        (format!("{{{{{}}}}}", deep("(", "1", ")", 100_000)), Err(too_deep("1:1003", "parentheses"))),
         (
-            format!("{{{{define `t`}}}}{}{{{{end}}}}{{{{template `t`}}}}", deep("{{with 1}}", "{{template `t`}}", "{{end}}", 99)),
+            deep("{{if 1}}", "x", "{{end}}", 100_000),
+            Err(too_deep("1:8003", "blocks")),
+        ),
+        (
+            deep("{{block `b` 1}}", "x", "{{end}}", 100_000),
+            Err(too_deep("1:15003", "blocks")),
+        ),
+        (
+            format!("{{{{{}}}}}", deep("(", "1", ")", 1000)),
+            Ok("1".to_owned()),
+        ),
+        (
+            format!("{{{{{}}}}}", deep("(", "1", ")", 100_000)),
+            Err(too_deep("1:1003", "parentheses")),
+        ),
+        (
+            format!(
+                "{{{{define `t`}}}}{}{{{{end}}}}{{{{template `t`}}}}",
+                deep("{{with 1}}", "{{template `t`}}", "{{end}}", 99)
+            ),
             Err("1:1007: the template \"t\" is called more than 1000 deep".to_owned()),
         ),
         (
-            format!("{{{{regexReplaceAll `{}` `x` `a`}}}}", deep("(?i:a|b(?:", "a", ")*c){1,2}", 6)),
+            format!(
+                "{{{{regexReplaceAll `{}` `x` `a`}}}}",
+                deep("(?i:a|b(?:", "a", ")*c){1,2}", 6)
+            ),
             Ok("x".to_owned()),
         ),
         (
-            format!("{{{{regexReplaceAll `{}` `x` `a`}}}}", deep("(", "a", ")*", 13)),
-            Err("1:3: regexReplaceAll: the pattern \"(((((((((((((a)*)*)*)*)*)*)*)*)*)*)*)*)*\": groups are nested more than 12 deep".to_owned()),
+            format!(
+                "{{{{regexReplaceAll `{}` `x` `a`}}}}",
+                deep("(", "a", ")*", 13)
+            ),
+            Err(
+                "1:3: regexReplaceAll: the pattern: groups are nested more than 12 deep".to_owned(),
+            ),
         ),
     ];
     for (template, expected) in table {

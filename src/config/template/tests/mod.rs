@@ -221,14 +221,17 @@ fn actions_that_fail_say_why_and_show_no_values_of_variables() {
             "{{ slice .A 2 1 }}",
             "1:4: slice: the indexes 2 1 5 are not in order",
         ),
-        ("{{ loop .A }}", "1:4: loop: \"alpha\" is not an integer"),
+        (
+            "{{ loop .A }}",
+            "1:4: loop: a string of length 5 is not an integer",
+        ),
         (
             "{{ regexReplaceAll `\\pL` `` .A }}",
-            "1:4: regexReplaceAll: the pattern \"\\\\pL\": \\p (Unicode classes) is not supported; use ASCII classes such as [[:alpha:]] or ranges such as [à-ÿ]",
+            "1:4: regexReplaceAll: the pattern: \\p (Unicode classes) is not supported; use ASCII classes such as [[:alpha:]] or ranges such as [à-ÿ]",
         ),
         (
             "{{ regexReplaceAll `a{1001}` `` .A }}",
-            "1:4: regexReplaceAll: the pattern \"a{1001}\": the count 1001 is more than 1000",
+            "1:4: regexReplaceAll: the pattern: the count 1001 is more than 1000",
         ),
     ]);
 }
