@@ -38,6 +38,9 @@ pub enum Kind {
     Summary,
 }
 
+/// What the names of counters end with in OpenMetrics.
+const TOTAL: &str = "_total";
+
 /// The name and the value of a label.
 pub type Label<'a> = (&'a str, &'a str);
 
@@ -46,6 +49,8 @@ pub type Label<'a> = (&'a str, &'a str);
 pub struct Exposition {
     out: String,
     format: Format,
+    /// Counters that keep their names, because others have those of their families.
+    clashing: Vec<String>,
 }
 
 impl Exposition {
@@ -55,7 +60,19 @@ impl Exposition {
             // What one with a hundred user metrics needs, about.
             out: String::with_capacity(16 * 1024),
             format,
+            clashing: Vec::new(),
         }
+    }
+
+    /// Of these families, all that will follow, no two get the same name.
+    pub fn announce<'n>(&mut self, families: impl Iterator<Item = (&'n str, Kind)> + Clone) {
+        let mut names: Vec<&str> = families.clone().map(|(name, _)| name).collect();
+        names.sort_unstable();
+        let has = |name: &str| names.binary_search(&name).is_ok();
+        let counters = families.filter(|(name, kind)| {
+            *kind == Kind::Counter && name.strip_suffix(TOTAL).is_some_and(has)
+        });
+        self.clashing = counters.map(|(name, _)| name.to_owned()).collect();
     }
 
     /// Begins a family: its samples, and nothing else, are to follow.
@@ -76,11 +93,15 @@ impl Exposition {
     /// OpenMetrics wants the name of a counter's samples to end in `_total`
     /// and that of its family not to. A counter that is called otherwise
     /// keeps its name and has the type `unknown` there: a series must not
-    /// change its name with the format that a scraper happens to ask for.
+    /// change its name with the format that a scraper happens to ask for. So
+    /// does one whose family would have the name of another: two of one name
+    /// make a strict reader refuse them all.
     fn described<'a>(&self, name: &'a str, kind: Kind) -> (&'a str, &'static str) {
         match (kind, self.format) {
-            (Kind::Counter, Format::OpenMetrics) => match name.strip_suffix("_total") {
-                Some(family) if !family.is_empty() => (family, "counter"),
+            (Kind::Counter, Format::OpenMetrics) => match name.strip_suffix(TOTAL) {
+                Some(family) if !family.is_empty() && !self.is_clashing(name) => {
+                    (family, "counter")
+                }
                 _ => (name, "unknown"),
             },
             (Kind::Counter, Format::Text) => (name, "counter"),
@@ -88,6 +109,10 @@ impl Exposition {
             (Kind::Histogram, _) => (name, "histogram"),
             (Kind::Summary, _) => (name, "summary"),
         }
+    }
+
+    fn is_clashing(&self, counter: &str) -> bool {
+        self.clashing.iter().any(|clashing| clashing == counter)
     }
 
     /// The whole text.
@@ -125,8 +150,7 @@ impl Family<'_> {
             self.series("_bucket", labels, Some(("le", bound)));
             self.count(count);
         }
-        self.series("_sum", labels, None);
-        self.value(histogram.sum());
+        self.sum(labels, histogram.sum(), histogram.grows());
         self.series("_count", labels, None);
         self.count(histogram.count());
     }
@@ -137,10 +161,18 @@ impl Family<'_> {
             self.series("", labels, Some(("quantile", quantile)));
             self.value(value);
         }
-        self.series("_sum", labels, None);
-        self.value(recent.sum);
+        self.sum(labels, recent.sum, recent.grows);
         self.series("_count", labels, None);
         self.count(recent.count);
+    }
+
+    /// OpenMetrics has no sum that does not only grow, and a strict reader refuses
+    /// all that comes with one.
+    fn sum(&mut self, labels: &[Label<'_>], sum: f64, grows: bool) {
+        if grows || self.to.format == Format::Text {
+            self.series("_sum", labels, None);
+            self.value(sum);
+        }
     }
 
     /// Name and labels, the last of which may be a number.
@@ -231,6 +263,52 @@ mod tests {
     }
 
     #[test]
+    fn a_counter_leaves_the_name_of_its_family_to_another() {
+        let families = [
+            ("a", Kind::Gauge),
+            ("a_total", Kind::Counter),
+            ("b_total", Kind::Counter),
+            ("c", Kind::Counter),
+            ("c_total", Kind::Counter),
+        ];
+        let (text, open) = both(|to| {
+            to.announce(families.into_iter());
+            for (name, kind) in families {
+                to.family(name, "", kind).number(&[], 1.0);
+            }
+        });
+        assert_eq!(
+            text,
+            "# TYPE a gauge\na 1\n# TYPE a_total counter\na_total 1\n\
+             # TYPE b_total counter\nb_total 1\n# TYPE c counter\nc 1\n\
+             # TYPE c_total counter\nc_total 1\n"
+        );
+        assert_eq!(
+            open,
+            "# TYPE a gauge\na 1\n# TYPE a_total unknown\na_total 1\n\
+             # TYPE b counter\nb_total 1\n# TYPE c unknown\nc 1\n\
+             # TYPE c_total unknown\nc_total 1\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn openmetrics_has_no_sum_of_negative_numbers() {
+        let now = Instant::now();
+        let (mut histogram, mut summary) = (Histogram::new(&[]), Summary::default());
+        histogram.observe(-1.0);
+        summary.observe(-1.0, now);
+        let (text, open) = both(|to| {
+            to.family("h", "", Kind::Histogram)
+                .histogram(&[], &histogram);
+            to.family("s", "", Kind::Summary)
+                .summary(&[], &summary.recent(now));
+        });
+        assert!(text.contains("\nh_sum -1\n") && text.contains("\ns_sum -1\n"));
+        assert!(!open.contains("_sum"), "{open}");
+        assert!(open.contains("\nh_count 1\n") && open.contains("\ns_count 1\n"));
+    }
+
+    #[test]
     fn texts_are_escaped_as_each_format_wants_it() {
         let nasty = "a\\b\n\"c\" é {}=,#";
         let (text, open) = both(|to| {
@@ -274,7 +352,7 @@ mod tests {
         let now = Instant::now();
         let mut summary = Summary::default();
         let empty = summary.recent(now);
-        summary.observe(-2.5, now);
+        summary.observe(2.5, now);
         let recent = summary.recent(now);
         let (text, open) = both(|to| {
             to.family("s", "", Kind::Summary).summary(&[], &recent);
@@ -283,10 +361,10 @@ mod tests {
         assert_eq!(
             text,
             "# TYPE s summary\n\
-             s{quantile=\"0.5\"} -2.5\n\
-             s{quantile=\"0.9\"} -2.5\n\
-             s{quantile=\"0.99\"} -2.5\n\
-             s_sum -2.5\n\
+             s{quantile=\"0.5\"} 2.5\n\
+             s{quantile=\"0.9\"} 2.5\n\
+             s{quantile=\"0.99\"} 2.5\n\
+             s_sum 2.5\n\
              s_count 1\n\
              # TYPE t summary\n\
              t{quantile=\"0.5\"} NaN\n\

@@ -9,6 +9,7 @@ use super::families::{self, BuiltInFamily};
 use super::metrics::{BuiltIn, ConsulOp, JobValues, Results, Snapshot, View};
 use super::process::ProcessStats;
 use crate::clock::Clock;
+use crate::config::series_names::BUILT_IN;
 use crate::sorted::SortedMap;
 
 /// The label that tells jobs apart. Not `job`: that one Prometheus sets itself,
@@ -33,6 +34,10 @@ pub struct Surroundings {
 /// The whole exposition of a snapshot.
 pub fn render(snapshot: &Snapshot, surroundings: &Surroundings, format: Format) -> String {
     let mut to = Exposition::new(format);
+    let user = snapshot.user.iter();
+    let user = user.map(|(spec, _)| (spec.name.as_str(), spec.kind));
+    let names = user.chain(BUILT_IN.iter().copied());
+    to.announce(names.map(|(name, kind)| (name, families::kind_of(kind))));
     for (spec, view) in &snapshot.user {
         let mut family = to.family(&spec.name, &spec.help, families::kind_of(spec.kind));
         match view {

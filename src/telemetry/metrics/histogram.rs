@@ -16,6 +16,8 @@ pub struct Histogram {
     /// its own observations only.
     counts: Vec<u64>,
     sum: f64,
+    /// Whether one of them was below zero, so that the sum does not only grow.
+    has_negative: bool,
 }
 
 impl Histogram {
@@ -25,6 +27,7 @@ impl Histogram {
             bounds,
             counts: vec![0; bounds.len() + 1],
             sum: 0.0,
+            has_negative: false,
         }
     }
 
@@ -35,6 +38,7 @@ impl Histogram {
             *count += 1;
         }
         self.sum += value;
+        self.has_negative |= value < 0.0;
     }
 
     /// Every upper bound, `+Inf` last, with the number of observations up to
@@ -56,6 +60,11 @@ impl Histogram {
     /// All of them, added up in the order in which they came.
     pub fn sum(&self) -> f64 {
         self.sum
+    }
+
+    /// Whether the sum only grows.
+    pub fn grows(&self) -> bool {
+        !self.has_negative
     }
 }
 

@@ -26,6 +26,7 @@ const BATCH: usize = 128;
 pub struct Summary {
     sum: f64,
     count: u64,
+    has_negative: bool,
     /// Nothing is kept for a summary that was never used.
     window: Option<Box<Window>>,
 }
@@ -35,6 +36,7 @@ impl Summary {
     pub fn observe(&mut self, value: f64, now: Instant) {
         self.sum += value;
         self.count += 1;
+        self.has_negative |= value < 0.0;
         self.window
             .get_or_insert_with(|| Box::new(Window::new(now)))
             .observe(value, now);
@@ -50,6 +52,7 @@ impl Summary {
         Recent {
             sum: self.sum,
             count: self.count,
+            grows: !self.has_negative,
             stream,
             waiting,
         }
@@ -63,6 +66,8 @@ pub struct Recent {
     pub sum: f64,
     /// How many there were.
     pub count: u64,
+    /// Whether the sum only grows: none of them was below zero.
+    pub grows: bool,
     stream: Stream,
     waiting: Vec<f64>,
 }
