@@ -3,7 +3,6 @@
 //! Blocks, so only the discovery threads call it. Knows what Consul's answers
 //! mean, but neither when to ask nor what to do about it.
 
-use std::any::Any;
 use std::io::{self, BufReader, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -16,12 +15,12 @@ use ureq::http::{HeaderMap, Response};
 use ureq::unversioned::transport::TcpConnector;
 use ureq::{Agent, Body, Error, Timeout};
 
+use super::failure::{Failure, SHOWN, is_unknown};
 #[cfg(fuzzing)]
 use super::fuzzing::Canned as TcpConnector;
 use super::reconcile::{Call, Outcome};
 use super::resolve::Names;
 use super::wire::{Instances, PASSING, Registered, Registration, escape, health_path};
-use crate::bug;
 use crate::config::{ConsulSpec, InitialStatus, ServiceSpec, WatchSpec};
 use crate::message::Instance;
 use crate::telemetry::metrics::{ConsulOp, ConsulRequests};
@@ -56,18 +55,6 @@ const LARGEST: u64 = 8 * 1024 * 1024;
 /// How much of an answer that does not matter is read in order to use its
 /// connection again.
 const WORTH_DRAINING: u64 = 64 * 1024;
-
-/// How much of a refusal is shown.
-const SHOWN: u64 = 200;
-
-/// Why there is no answer that can be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Failure {
-    /// A complete answer that says no: the HTTP status and its text.
-    Refused(u16, String),
-    /// No answer, or nonsense.
-    Unreachable(String),
-}
 
 /// One connection's worth of client.
 pub(super) struct Client {
@@ -197,7 +184,7 @@ impl Client {
                 .timeout_global(Some(ANSWER))
                 .build()
                 .send(body)?;
-            let refusal = refusal(&mut response);
+            let refusal = Failure::of_answer(&mut response);
             drain(&mut response);
             Ok(refusal.map_or(Ok(Outcome::Done), Err))
         })
@@ -218,7 +205,7 @@ impl Client {
                 .timeout_global(Some(deadline))
                 .build()
                 .call()?;
-            if let Some(refusal) = refusal(&mut response) {
+            if let Some(refusal) = Failure::of_answer(&mut response) {
                 drain(&mut response);
                 return Ok(Err(refusal));
             }
@@ -255,12 +242,12 @@ impl Client {
         let result = match ended {
             Ok(Ok(result)) => result,
             Ok(Err(error)) => Err(Failure::Unreachable(reason(&error, deadline))),
-            Err(panic) => Err(Failure::Unreachable(panicked(panic.as_ref()))),
+            Err(panic) => Err(Failure::of_panic(panic.as_ref())),
         };
         if let Err(Failure::Unreachable(_)) = result {
             self.names.forget();
         }
-        result
+        result.map_err(|failure| failure.without(self.token.as_deref()))
     }
 }
 
@@ -307,52 +294,11 @@ fn json(body: &impl Serialize) -> Result<Vec<u8>, Failure> {
         .map_err(|error| Failure::Unreachable(format!("cannot write the request: {error}")))
 }
 
-/// The failure that an answer's status means, with the beginning of its text.
-fn refusal(response: &mut Response<Body>) -> Option<Failure> {
-    let status = response.status().as_u16();
-    if (200..300).contains(&status) {
-        return None;
-    }
-    let mut text = Vec::new();
-    // A text that breaks off is still worth showing.
-    let _broken = response
-        .body_mut()
-        .as_reader()
-        .take(SHOWN)
-        .read_to_end(&mut text);
-    Some(Failure::Refused(status, one_line(&text)))
-}
-
-fn one_line(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let words: Vec<_> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .collect();
-    let line = words.join(" ");
-    let line = line.trim();
-    if line.is_empty() {
-        "(no reason given)".to_owned()
-    } else {
-        line.to_owned()
-    }
-}
-
 /// Reads what is left of an answer, so that its connection can be used again.
 fn drain(response: &mut Response<Body>) {
     let mut rest = response.body_mut().as_reader().take(WORTH_DRAINING);
     // If it can not be read, the connection is closed, which is all right.
     let _broken = io::copy(&mut rest, &mut io::sink());
-}
-
-/// Whether this refusal only says that Consul knows no such service or check
-/// (measured with 1.8; since 1.12 it is a 404).
-fn is_unknown(status: u16, text: &str) -> bool {
-    let says = [
-        "does not have associated TTL",
-        "Unknown check",
-        "Unknown service",
-    ];
-    status == 404 || status == 500 && says.iter().any(|says| text.contains(says))
 }
 
 /// Whether the other side has closed the connection under the exchange.
@@ -386,49 +332,9 @@ fn reason(error: &Error, deadline: Duration) -> String {
     }
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> String {
-    format!(
-        "the HTTP library gave up: {}",
-        bug::words(panic).unwrap_or("no reason given")
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn knows_when_consul_knows_nothing() {
-        for (status, text, expected) in [
-            (404, "unknown service ID: app", true),
-            (404, "", true),
-            (
-                500,
-                "CheckID \"service:app\" does not have associated TTL",
-                true,
-            ),
-            (500, "Unknown check \"service:app\"", true),
-            (500, "Unknown service \"app\"", true),
-            (500, "No cluster leader", false),
-            (403, "Permission denied", false),
-            (403, "Unknown check", false),
-        ] {
-            assert_eq!(is_unknown(status, text), expected, "{status} {text}");
-        }
-    }
-
-    #[test]
-    fn a_refusal_is_one_printable_line() {
-        for (text, expected) in [
-            (&b"Permission denied\n"[..], "Permission denied"),
-            (b"<html>\r\n <b>no</b>\x1b[31m", "<html>   <b>no</b> [31m"),
-            (b"\xff\xfe", "\u{fffd}\u{fffd}"),
-            (b" \n", "(no reason given)"),
-            (b"", "(no reason given)"),
-        ] {
-            assert_eq!(one_line(text), expected);
-        }
-    }
 
     #[test]
     fn an_answer_that_makes_no_sense_is_not_quoted_at_length() {

@@ -79,8 +79,8 @@ impl Asker {
         let blocking = blocking.then_some((7, Duration::from_secs(1)));
         match self.0.health(&watch, blocking) {
             Ok(health) => Answer::Instances(health.instances.len(), health.index),
-            Err(super::consul::Failure::Refused(status, text)) => Answer::Refused(status, text),
-            Err(super::consul::Failure::Unreachable(why)) => Answer::Nonsense(why),
+            Err(super::failure::Failure::Refused(status, text)) => Answer::Refused(status, text),
+            Err(super::failure::Failure::Unreachable(why)) => Answer::Nonsense(why),
         }
     }
 }

@@ -11,6 +11,7 @@
 
 mod backoff;
 mod consul;
+mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod link;

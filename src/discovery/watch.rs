@@ -13,7 +13,8 @@ use crossbeam_channel::RecvTimeoutError;
 use log::{info, warn};
 
 use super::backoff::Backoff;
-use super::consul::{Client, Failure, Health};
+use super::consul::{Client, Health};
+use super::failure::Failure;
 use super::link::Party;
 use crate::bug;
 use crate::config::WatchSpec;

@@ -24,6 +24,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(!(200..300).contains(status), "{got:?}");
             assert!((1..1000).contains(&text.len()), "{got:?}");
             assert!(!text.contains(char::is_control), "{got:?}");
+            assert!(!text.contains("secret"), "{got:?}");
         }
         Answer::Nonsense(why) => {
             assert!(!why.is_empty() && !why.contains("secret"), "{got:?}");
