@@ -1,9 +1,8 @@
 //! What happens when there is no more memory: a supervisor waits a while for it,
 //! because others may give it back, and says so; it does not simply die.
 //!
-//! The allocator is the system's, but for what is allocated [first]. What it
-//! refuses is asked for again, with pauses
-//! that grow, up to [`PATIENCE`] in all: the one place that sleeps, since nobody
+//! The allocator is the system's; with musl, the program's own [heap]. What it
+//! refuses is asked for again, with pauses that grow, up to [`PATIENCE`] in all: the one place that sleeps, since nobody
 //! tells when memory is free. If there is still none, `std` aborts, and what
 //! follows is [`crate::process::last_resort`]'s. A client, which nobody depends on,
 //! fails at once.
@@ -11,16 +10,15 @@
 //! What is asked for by its size from outside is not waited for: see
 //! [`is_there`].
 
-mod first;
+#[cfg(any(test, target_env = "musl"))]
+mod heap;
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::bug;
-
-use first::First;
 
 /// For how long what is refused is asked for again.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -46,89 +44,52 @@ pub(crate) fn is_there(bytes: usize) -> bool {
         return false;
     };
     // SAFETY: the layout has a size.
-    let memory = unsafe { System.alloc(layout) };
+    let memory = unsafe { HEAP.alloc(layout) };
     if memory.is_null() {
         return false;
     }
     // SAFETY: it was allocated just now, with this layout.
-    unsafe { System.dealloc(std::hint::black_box(memory), layout) };
+    unsafe { HEAP.dealloc(std::hint::black_box(memory), layout) };
     true
 }
 
-/// The system's allocator, with patience.
+/// The allocator, with patience.
 struct Patient;
 
 #[global_allocator]
 static ALLOCATOR: Patient = Patient;
 
-/// What a start with a few jobs takes.
-static FIRST: First<{ 64 << 10 }> = First::new();
+#[cfg(target_env = "musl")]
+static HEAP: heap::Heap = heap::Heap::new();
 
-// SAFETY: what is not taken from the first memory, every call for which is
-// answered there, is passed on to the system's allocator as it is, once or several
-// times until it succeeds.
+/// What looks for faults of memory knows it, too.
+#[cfg(not(target_env = "musl"))]
+static HEAP: std::alloc::System = std::alloc::System;
+
+// SAFETY: every call is passed on as it is, once or several times until it succeeds.
 unsafe impl GlobalAlloc for Patient {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let memory = FIRST.take(layout);
-        if !memory.is_null() {
-            return memory;
-        }
         // SAFETY: the caller's promises are those that are asked for.
-        let ask = || unsafe { System.alloc(layout) };
+        let ask = || unsafe { HEAP.alloc(layout) };
         or_later(ask(), ask)
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        let memory = FIRST.take(layout);
-        if !memory.is_null() {
-            // SAFETY: it is as long, and nobody else's. It may have been used before.
-            unsafe { memory.write_bytes(0, layout.size()) };
-            return memory;
-        }
         // SAFETY: the caller's promises are those that are asked for.
-        let ask = || unsafe { System.alloc_zeroed(layout) };
+        let ask = || unsafe { HEAP.alloc_zeroed(layout) };
         or_later(ask(), ask)
     }
 
     unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if FIRST.has(memory) {
-            // SAFETY: the caller's promises are those that are asked for.
-            return unsafe { self.move_on(memory, layout, size) };
-        }
         // SAFETY: the caller's promises are those that are asked for; what is
         // refused leaves the old memory as it is.
-        let ask = || unsafe { System.realloc(memory, layout, size) };
+        let ask = || unsafe { HEAP.realloc(memory, layout, size) };
         or_later(ask(), ask)
     }
 
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        if FIRST.has(memory) {
-            return FIRST.give_back(memory, layout.size());
-        }
         // SAFETY: the caller's promises are those that are asked for.
-        unsafe { System.dealloc(memory, layout) };
-    }
-}
-
-impl Patient {
-    /// Another size for what was taken from the first memory, wherever that is then.
-    ///
-    /// # Safety
-    /// As [`GlobalAlloc::realloc`].
-    unsafe fn move_on(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        if FIRST.resize(memory, layout.size(), size) {
-            return memory;
-        }
-        // SAFETY: the caller promises that the size is allowed with this alignment.
-        let wanted = unsafe { Layout::from_size_align_unchecked(size, layout.align()) };
-        // SAFETY: the caller promises that the size is not zero.
-        let moved = unsafe { self.alloc(wanted) };
-        if !moved.is_null() {
-            // SAFETY: both are at least as long, and the new one is nobody else's.
-            unsafe { moved.copy_from_nonoverlapping(memory, layout.size().min(size)) };
-            FIRST.give_back(memory, layout.size());
-        }
-        moved
+        unsafe { HEAP.dealloc(memory, layout) };
     }
 }
 
