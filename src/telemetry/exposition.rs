@@ -150,29 +150,37 @@ impl Family<'_> {
             self.series("_bucket", labels, Some(("le", bound)));
             self.count(count);
         }
-        self.sum(labels, histogram.sum(), histogram.grows());
-        self.series("_count", labels, None);
-        self.count(histogram.count());
+        // OpenMetrics has neither of them without the other.
+        if self.has_sum(histogram.grows()) {
+            self.series("_sum", labels, None);
+            self.value(histogram.sum());
+            self.series("_count", labels, None);
+            self.count(histogram.count());
+        }
     }
 
     /// The samples of a summary.
     pub fn summary(&mut self, labels: &[Label<'_>], recent: &Recent) {
         for (quantile, value) in recent.quantiles() {
+            // OpenMetrics has no quantiles below zero.
+            if value < 0.0 && self.to.format == Format::OpenMetrics {
+                continue;
+            }
             self.series("", labels, Some(("quantile", quantile)));
             self.value(value);
         }
-        self.sum(labels, recent.sum, recent.grows);
+        if self.has_sum(recent.grows) {
+            self.series("_sum", labels, None);
+            self.value(recent.sum);
+        }
         self.series("_count", labels, None);
         self.count(recent.count);
     }
 
-    /// OpenMetrics has no sum that does not only grow, and a strict reader refuses
-    /// all that comes with one.
-    fn sum(&mut self, labels: &[Label<'_>], sum: f64, grows: bool) {
-        if grows || self.to.format == Format::Text {
-            self.series("_sum", labels, None);
-            self.value(sum);
-        }
+    /// Whether there is a sum: OpenMetrics has none that does not only grow, and a
+    /// strict reader refuses all that comes with one.
+    fn has_sum(&self, grows: bool) -> bool {
+        grows || self.to.format == Format::Text
     }
 
     /// Name and labels, the last of which may be a number.
@@ -292,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn openmetrics_has_no_sum_of_negative_numbers() {
+    fn openmetrics_has_no_sums_and_quantiles_of_negative_numbers() {
         let now = Instant::now();
         let (mut histogram, mut summary) = (Histogram::new(&[]), Summary::default());
         histogram.observe(-1.0);
@@ -304,8 +312,11 @@ mod tests {
                 .summary(&[], &summary.recent(now));
         });
         assert!(text.contains("\nh_sum -1\n") && text.contains("\ns_sum -1\n"));
-        assert!(!open.contains("_sum"), "{open}");
-        assert!(open.contains("\nh_count 1\n") && open.contains("\ns_count 1\n"));
+        assert!(
+            !open.contains("_sum") && !open.contains("quantile"),
+            "{open}"
+        );
+        assert!(!open.contains("h_count") && open.contains("\ns_count 1\n"));
     }
 
     #[test]
