@@ -55,6 +55,15 @@ impl Environment {
         self.variables.remove(OsStr::new(name));
     }
 
+    /// How much of what the kernel gives a process for them they take, in bytes
+    /// (execve(2)): each as `NAME=value` with a NUL, and a pointer.
+    pub fn size(&self) -> usize {
+        let sizes = self
+            .iter()
+            .map(|(name, value)| name.len() + value.len() + "=\0".len() + size_of::<*const u8>());
+        sizes.sum()
+    }
+
     /// All variables in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.variables

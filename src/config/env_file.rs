@@ -10,7 +10,7 @@ use std::path::Path as FilePath;
 
 use super::findings::{Findings, Path};
 use super::source::{self, cause};
-use super::variables::{RESERVED, Variables, check_name, is_reserved};
+use super::variables::{RESERVED, Variables, check_length, check_name, is_reserved};
 
 /// The variables of the files of these names, later ones above earlier ones.
 /// Names are relative to `directory`; a file whose name has a `-` in front may be
@@ -62,7 +62,10 @@ pub(super) fn add(
             Ok((name, _)) if is_reserved(name) => {
                 findings.warn(at, format!("{place}: {name} {RESERVED}"));
             }
-            Ok((name, value)) => variables.set(name, Some(value)),
+            Ok((name, value)) => match check_length(name, &value) {
+                Ok(()) => variables.set(name, Some(value)),
+                Err(why) => findings.error(at, format!("{place}: {name} {why}")),
+            },
             Err(why) => findings.error(at, format!("{place}: {why}")),
         }
     }

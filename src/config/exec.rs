@@ -8,6 +8,7 @@ use super::decode::{Decode, mismatch};
 use super::findings::{Findings, Path};
 use super::table::{Preset, Shape, object};
 use super::value::Value;
+use super::variables::LONGEST;
 
 /// A command and how its output is treated.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,13 @@ impl Decode for Exec {
             findings.error(at, format!("names no program ({example})"));
             return None;
         }
+        if let Some(word) = argv.iter().find(|word| word.len() > LONGEST) {
+            let message = format!(
+                "has an argument of {} bytes, and no program can be given more than {LONGEST} in one",
+                word.len()
+            );
+            findings.error(at, message);
+        }
         if one_text && let Some(word) = argv.iter().find(|word| is_shell_syntax(word)) {
             findings.warn(
                 at,
@@ -124,6 +132,17 @@ mod tests {
             assert_eq!(decoded.unwrap(), argv, "{text}");
             assert!(findings.finish("").unwrap().is_empty(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_argument_that_no_program_can_be_given_is_an_error() {
+        let long = |length: usize| format!("['sh', '-c', '{}']", "x".repeat(length));
+        assert!(decode(&long(LONGEST)).1.finish("").is_ok());
+        let errors = decode(&long(LONGEST + 1)).1.finish("").unwrap_err();
+        assert_eq!(
+            errors.to_string(),
+            "exec: has an argument of 131072 bytes, and no program can be given more than 131071 in one"
+        );
     }
 
     #[test]

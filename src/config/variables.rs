@@ -30,7 +30,10 @@ impl Variables {
         for (name, value) in pairs.0 {
             match check_name(&name) {
                 Ok(()) if is_reserved(&name) => findings.warn(&at.key(&name), RESERVED),
-                Ok(()) => variables.set(name, value),
+                Ok(()) => match check_length(&name, value.as_deref().unwrap_or_default()) {
+                    Ok(()) => variables.set(name, value),
+                    Err(why) => findings.error(&at.key(&name), why),
+                },
                 Err(why) => findings.error(&at.key(&name), why),
             }
         }
@@ -67,6 +70,24 @@ pub(crate) fn is_reserved(name: &str) -> bool {
         return false;
     };
     matches!(rest, "PID" | "SOCKET") || rest.ends_with("_IP") || rest.ends_with("_PID")
+}
+
+/// The longest argument and the longest `NAME=value` that the kernel gives to a
+/// process (execve(2), 32 pages less the NUL): with a longer one nothing starts.
+pub(crate) const LONGEST: usize = 32 * 4096 - 1;
+
+/// Whether a process can have a variable of this length.
+///
+/// # Errors
+/// Why not, without the value.
+pub(crate) fn check_length(name: &str, value: &str) -> Result<(), String> {
+    let length = name.len() + "=".len() + value.len();
+    match length <= LONGEST {
+        true => Ok(()),
+        false => Err(format!(
+            "has {length} bytes with its name, and a variable of a process at most {LONGEST}"
+        )),
+    }
 }
 
 /// Whether a process can have a variable of this name, and a shell could be told
@@ -147,6 +168,17 @@ mod tests {
             let errors = variables(text).1.finish("").unwrap_err();
             assert_eq!(errors.to_string(), error, "{text}");
         }
+    }
+
+    #[test]
+    fn what_no_process_can_be_given_is_an_error() {
+        let long = |length: usize| format!("{{AB: '{}'}}", "x".repeat(length));
+        assert!(variables(&long(LONGEST - 3)).1.finish("").is_ok());
+        let errors = variables(&long(LONGEST - 2)).1.finish("").unwrap_err();
+        assert_eq!(
+            errors.to_string(),
+            "env.AB: has 131072 bytes with its name, and a variable of a process at most 131071"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use super::request::{Asked, Reply, Request};
 use crate::config::stop_signal;
+use crate::config::variables::check_length;
 
 const BAD_REQUEST: u16 = 400;
 const UNPROCESSABLE: u16 = 422;
@@ -33,10 +34,11 @@ pub(super) fn put_env(body: &[u8]) -> Result<Request, Reply> {
             Scalar::Text(text) if text.contains('\0') => {
                 offences.add(BAD_REQUEST, format!("the value of {name:?} contains a NUL"));
             }
-            Scalar::Text(text) => {
-                variables.push((name, Some(text).filter(|text| !text.is_empty())));
+            Scalar::Text(text) if text.is_empty() => variables.push((name, None)),
+            Scalar::Text(text) => add_variable(name, text, &mut variables, &mut offences),
+            Scalar::Literal(text) => {
+                add_variable(name, text.to_owned(), &mut variables, &mut offences);
             }
-            Scalar::Literal(text) => variables.push((name, Some(text.to_owned()))),
             Scalar::Compound => offences.add(
                 UNPROCESSABLE,
                 format!(
@@ -46,6 +48,18 @@ pub(super) fn put_env(body: &[u8]) -> Result<Request, Reply> {
         }
     }
     offences.or(Request::PutEnv(variables))
+}
+
+fn add_variable(
+    name: String,
+    value: String,
+    to: &mut Vec<(String, Option<String>)>,
+    offences: &mut Offences,
+) {
+    match check_length(&name, &value) {
+        Ok(()) => to.push((name, Some(value))),
+        Err(why) => offences.add(BAD_REQUEST, format!("{:?} {why}", excerpt(&name))),
+    }
 }
 
 /// `/v3/metric`: `{"name": 1.5, …}`; numbers may be written as strings, also
@@ -357,6 +371,21 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn a_variable_with_which_nothing_could_be_started_is_refused() {
+        for value in ["x".repeat(131_069), "1".repeat(131_069)] {
+            let quoted = format!(r#"{{"AB": "{value}"}}"#);
+            let literal = format!(r#"{{"AB": {}}}"#, value.replace('x', "2"));
+            for body in [quoted, literal] {
+                let (status, message) = refusal(put_env(body.as_bytes()));
+                let expected = "\"AB\" has 131072 bytes with its name, and a variable of a process at most 131071";
+                assert_eq!((status, message.as_str()), (400, expected));
+            }
+        }
+        let body = format!(r#"{{"AB": "{}"}}"#, "x".repeat(131_068));
+        assert!(put_env(body.as_bytes()).is_ok());
     }
 
     #[test]

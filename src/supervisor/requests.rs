@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use super::Supervisor;
 use crate::control::request::{Reply, Request};
+use crate::environment::Environment;
 use crate::message::{Action, ReplyTo};
+
+/// Clients can make the environment so large, in bytes. It is half of what the
+/// kernel gives a process for arguments and environment together where the limit of
+/// the stack is the usual one (execve(2)).
+const LARGEST: usize = 1 << 20;
 
 impl Supervisor {
     pub(super) fn on_request(&mut self, request: Request, reply_to: ReplyTo) {
         let reply = match request {
             Request::Ping => Reply::Pong,
-            Request::PutEnv(changes) => self.put_env(changes),
+            Request::PutEnv(changes) => self.put_env(&changes),
             Request::PutMetric(values) => self.put_metric(&values),
             Request::Maintenance(wanted) => self.set_maintenance(wanted),
             Request::Status => Reply::Status(Box::new(self.full_status())),
@@ -35,26 +41,28 @@ impl Supervisor {
     }
 
     /// Changes what children of the future and the next rendering of the
-    /// template see.
-    fn put_env(&mut self, changes: Vec<(String, Option<String>)>) -> Reply {
-        // Children that are starting keep what they were given.
-        let given = Arc::make_mut(&mut self.fx.environment);
-        let mut hides_ours = false;
-        for (name, value) in changes {
-            hides_ours |= is_ours(&name);
-            match value {
-                Some(value) => {
-                    given.set(name.as_str(), value.as_str());
-                    self.identity.environment.set(name, value);
-                }
-                None => {
-                    given.unset(&name);
-                    self.identity.environment.unset(&name);
-                }
-            }
+    /// template see. Refused is what would leave them no room for arguments: no
+    /// job could start any more.
+    fn put_env(&mut self, changes: &[(String, Option<String>)]) -> Reply {
+        let mut given = self.identity.environment.clone();
+        let before = given.size();
+        change(&mut given, changes);
+        let size = given.size();
+        if size > LARGEST && size > before {
+            let message = format!(
+                "the environment would have {size} bytes, and {LARGEST} are allowed, so that jobs can still be started with it; unset what is not needed"
+            );
+            return Reply::Refused {
+                status: 400,
+                message,
+            };
         }
-        if hides_ours {
+        self.identity.environment = given;
+        if changes.iter().any(|(name, _)| is_ours(name)) {
             self.refresh_environment();
+        } else {
+            // Children that are starting keep what they were given.
+            change(Arc::make_mut(&mut self.fx.environment), changes);
         }
         Reply::Done
     }
@@ -81,6 +89,15 @@ impl Supervisor {
             environment.set(name.as_str(), address.to_string());
         }
         self.fx.environment = Arc::new(environment);
+    }
+}
+
+fn change(environment: &mut Environment, changes: &[(String, Option<String>)]) {
+    for (name, value) in changes {
+        match value {
+            Some(value) => environment.set(name, value),
+            None => environment.unset(name),
+        }
     }
 }
 

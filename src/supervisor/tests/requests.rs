@@ -47,6 +47,31 @@ fn put_env_takes_effect_for_processes_of_the_future() {
     );
 }
 
+/// With more than the kernel gives a process no job could start any more.
+#[test]
+fn put_env_leaves_room_for_arguments() {
+    let mut sim = Sim::new(vec![job("app")]);
+    let put = |names: std::ops::Range<u32>, value: Option<&str>| {
+        let name = |number| format!("N{number:03}");
+        let changes = names.map(|number| (name(number), value.map(str::to_owned)));
+        Request::PutEnv(changes.collect())
+    };
+    let value = "x".repeat(100_000);
+    assert_eq!(sim.request(put(0..10, Some(&value))), Some(Reply::Done));
+    for names in [10..11, 100..104] {
+        let refused = sim.request(put(names, Some(&value)));
+        let Some(Reply::Refused { status, message }) = refused else {
+            panic!("not refused");
+        };
+        let told = message.contains(" bytes, and 1048576 are allowed");
+        assert!(status == 400 && told, "{message}");
+    }
+    // Nothing of it was taken, and what is there can be replaced and unset.
+    assert_eq!(sim.request(put(0..10, Some(&value))), Some(Reply::Done));
+    assert_eq!(sim.request(put(0..1, None)), Some(Reply::Done));
+    assert_eq!(sim.request(put(10..11, Some(&value))), Some(Reply::Done));
+}
+
 #[test]
 fn a_metric_that_is_not_configured_is_refused() {
     let mut sim = Sim::new(vec![job("app")]);
