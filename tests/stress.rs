@@ -10,8 +10,10 @@
 mod support;
 
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -244,4 +246,99 @@ fn a_job_that_runs_a_thousand_times_leaves_nothing_behind() {
     assert!(after <= before + 2048, "{before} {after}");
     assert_eq!(processes::children(pid).len(), 1);
     assert_eq!(supervisor.terminate(), 0);
+}
+
+/// One request and its answer on a connection that stays: the status.
+fn exchange(connection: &mut BufReader<UnixStream>, request: &[u8]) -> io::Result<String> {
+    connection.get_mut().write_all(request)?;
+    let (mut head, mut line, mut length) = (String::new(), String::new(), 0);
+    while line != "\r\n" {
+        line.clear();
+        if connection.read_line(&mut line)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+        head.push_str(&line);
+    }
+    connection.read_exact(&mut vec![0; length])?;
+    Ok(head.split(' ').nth(1).unwrap().to_owned())
+}
+
+/// Says that it is over when it is left, by a panic too.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn under_a_flood_of_requests_jobs_are_restarted_and_sigterm_is_obeyed() {
+    const CLIENTS: usize = 24;
+    const RESTARTS: usize = 5;
+    let _alone = alone();
+    // What they ask for makes the event loop look at every one of these, and so
+    // keeps it busier than all who ask.
+    let long = "n".repeat(50);
+    let mut text = String::new();
+    for number in 0..30 {
+        let when = r#"when: { source: "again", once: "stopped" }"#;
+        writeln!(
+            text,
+            r#"{{ name: "{long}{number}", exec: "true", {when} }},"#
+        )
+        .unwrap();
+    }
+    let script = "echo run >>$FACTS; read go <$GATE";
+    let again = format!(r#"name: "again", exec: ["sh", "-c", "{script}"], restarts: "unlimited""#);
+    let mut supervisor = jobs(&format!("{text}{{ {again} }}")).ready();
+    let socket = supervisor.socket().to_owned();
+    let request = format!("GET /v3/jobs/{long}xyz HTTP/1.1\r\nHost: test\r\n\r\n");
+    let (is_over, answers) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let (begun, beginnings) = mpsc::channel();
+    thread::scope(|scope| {
+        let _over = Over(&is_over);
+        for _ in 0..CLIENTS {
+            let begun = begun.clone();
+            let (socket, request, is_over, answers) = (&socket, &request, &is_over, &answers);
+            scope.spawn(move || {
+                let mut connection = BufReader::new(connect(socket));
+                assert_eq!(
+                    exchange(&mut connection, request.as_bytes()).unwrap(),
+                    "404"
+                );
+                begun.send(()).unwrap();
+                while !is_over.load(Ordering::Relaxed)
+                    && exchange(&mut connection, request.as_bytes()).is_ok()
+                {
+                    answers.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for _ in 0..CLIENTS {
+            beginnings.recv_timeout(support::PATIENCE).unwrap();
+        }
+        let begin = Instant::now();
+        for _ in 0..RESTARTS {
+            supervisor.facts.expect(&["run"]);
+            // A run that ends before it is known to have begun is reaped for that.
+            let running = r#""state":"running""#;
+            while !supervisor
+                .http("GET", "/v3/jobs/again", "")
+                .body
+                .contains(running)
+            {}
+            supervisor.gate.release();
+        }
+        supervisor.facts.expect(&["run"]);
+        println!(
+            "{RESTARTS} restarts and {answers:?} answers in {:?}",
+            begin.elapsed()
+        );
+        // The clients stop when nobody answers any more.
+        assert_eq!(supervisor.terminate(), 0);
+    });
 }

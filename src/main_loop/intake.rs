@@ -91,3 +91,6 @@ impl Intake {
         self.lull.set(lull);
     }
 }
+
+#[cfg(test)]
+mod tests;
