@@ -3,7 +3,7 @@
 //!
 //! The code is the program's own ([`build.rs`] fetches it). A lost wake-up is a
 //! thread that waits for ever, which loom finds; waits end by their timeouts only
-//! once a model says that the time is over. `scripts/sanitize models` runs them.
+//! once a model says that the time is over. `scripts/model` runs them.
 #![cfg(test)]
 #![allow(
     dead_code,
