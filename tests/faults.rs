@@ -52,7 +52,7 @@ fn a_log_on_a_full_disk_costs_lines_and_is_told_when_there_is_room_again() {
     // A file system of 64 KiB that only the supervisor and this test's helper see.
     let script = r#"mount -t tmpfs -o size=64k tmpfs "$DIR/disk" && exec "$@""#;
     let start = jobs(&(HUP.to_owned()
-        + r#"{ name: "loud", when: { source: "SIGUSR2" }, exec: ["sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x | fold -w 100; echo loud >>$FACTS"] },"#))
+        + r#"{ name: "loud", when: { source: "SIGUSR2" }, exec: ["sh", "-c", "head -c 200000 /dev/zero | tr '\\0' x | fold -w 100; echo loud >>$FACTS; read go <$GATE; echo the end"] },"#))
     .setting("logging: { output: '@DIR@/disk/log' }");
     if run(command("unshare").args(["--mount", "true"])).code != 0 {
         support::skip("no mount namespace can be made (root is needed)");
@@ -67,6 +67,14 @@ fn a_log_on_a_full_disk_costs_lines_and_is_told_when_there_is_room_again() {
     supervisor.signal(libc::SIGUSR2);
     supervisor.facts.expect(&["loud"]);
     assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+    // What is before its last line is on its way to the file by then. Each look
+    // follows a request.
+    supervisor.gate.release();
+    let deadline = support::deadline();
+    let last_line = || supervisor.http("GET", "/v3/logs?job=loud&lines=1", "").body;
+    while !last_line().contains("the end") {
+        assert!(Instant::now() < deadline, "a line is not logged");
+    }
     assert!(fs::metadata(&log).unwrap().len() <= 65536);
     // As a log rotation does: the old file goes, and SIGUSR1 tells.
     fs::remove_file(&log).unwrap();
@@ -79,7 +87,14 @@ fn a_log_on_a_full_disk_costs_lines_and_is_told_when_there_is_room_again() {
     assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
     supervisor.signal(libc::SIGHUP);
     supervisor.facts.expect(&["hup"]);
-    let hold = fs::File::open(&log).unwrap();
+    // Nothing tells from outside that the file is open again.
+    let hold = loop {
+        assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+        match fs::File::open(&log) {
+            Ok(file) => break file,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+    };
     assert_eq!(supervisor.terminate(), 0);
     let text = std::io::read_to_string(hold).unwrap();
     assert!(
