@@ -11,6 +11,7 @@ mod support;
 
 use std::fs;
 use std::path::Path;
+use std::time::Instant;
 
 use support::{is_root, jobs, skip};
 
@@ -49,8 +50,14 @@ fn every_line_is_in_one_file_whatever_signals_and_reloads_come_meanwhile() {
     assert_eq!(supervisor.http("POST", "/v3/reload", "").status, 200);
     supervisor.signal(libc::SIGUSR1);
     supervisor.facts.until("done");
+    // Shutdown waits for the last lines, but not for long. Each look follows a request.
+    let (log, deadline) = (supervisor.directory().join("log"), support::deadline());
+    while !fs::read_to_string(&log).is_ok_and(|text| text.contains(" 50000\n")) {
+        assert_eq!(supervisor.http("GET", "/v3/ping", "").body, "ok");
+        assert!(Instant::now() < deadline, "the last line is not written");
+    }
     assert_eq!(supervisor.terminate(), 0);
-    let texts = texts(&supervisor.directory().join("log"));
+    let texts = texts(&log);
     assert!(texts.iter().all(|text| text.len() <= 32 << 10));
     assert!(texts.len() > 40, "{}", texts.len());
     let expected: Vec<u32> = (10_001..=50_000).collect();
