@@ -9,7 +9,7 @@
 
 mod support;
 
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use support::command::{command, exit_code, wait};
 use support::lines::Lines;
@@ -23,7 +23,11 @@ struct Successor {
 
 impl Successor {
     fn start(of: &Supervisor) -> Self {
-        let mut child = command(binary())
+        Self::through(&mut command(binary()), of)
+    }
+
+    fn through(command: &mut Command, of: &Supervisor) -> Self {
+        let mut child = command
             .arg("-config")
             .arg(of.config())
             .envs(["FACTS", "GATE", "LIFELINE"].map(|name| {
@@ -148,5 +152,41 @@ fn its_successor_ends_the_processes_if_asked_and_none_of_anybody_else() {
         stranger.kill().unwrap();
         stranger.wait().unwrap();
     }
+    successor.terminate();
+}
+
+#[test]
+fn its_successor_ends_more_processes_than_it_may_have_descriptors() {
+    const MANY: usize = 100;
+    let script = format!(
+        "i=0; while [ $i -lt {MANY} ]; do i=$((i+1)); sleep 1000 & echo leftover $! >>$FACTS; done; wait"
+    );
+    let mut supervisor = jobs(&format!(
+        r#"{{ name: "many", exec: ["sh", "-c", "{script}"] }}"#
+    ))
+    .setting("endLeftovers: true, stopTimeout: 30")
+    .ready();
+    let pids: Vec<i32> = (0..MANY)
+        .map(|_| supervisor.facts.pid("leftover"))
+        .collect();
+    kill(&mut supervisor);
+    let mut few = command("sh");
+    few.args(["-c", "ulimit -n 50; exec \"$@\"", "sh"])
+        .arg(binary());
+    let successor = Successor::through(&mut few, &supervisor);
+    let line = successor
+        .stdout
+        .wait_for("ended what an earlier supervisor had left: processes [");
+    for pid in pids {
+        assert!(line.contains(&pid.to_string()), "{pid}: {line}");
+        assert!(!processes::is_alive(pid));
+    }
+    assert!(
+        successor
+            .stdout
+            .all()
+            .iter()
+            .all(|line| !line.contains("cannot"))
+    );
     successor.terminate();
 }

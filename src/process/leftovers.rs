@@ -33,28 +33,37 @@ pub struct Ended {
 }
 
 /// Ends the leftovers of earlier supervisors at `socket`: SIGTERM, and SIGKILL for
-/// what is there after `grace`, also for what was started meanwhile.
+/// what is there after `grace`, also for what was started meanwhile. Where there are
+/// more of them than descriptors to be had, as many at a time as there are.
 ///
 /// # Errors
 /// Processes cannot be looked at (/proc is missing, the kernel is older than 5.3), or
 /// the path of the socket may mean another one to them.
 pub fn end(socket: &Path, grace: Duration) -> io::Result<Ended> {
-    let mut all = find(socket)?;
-    all.iter().for_each(|process| process.signal(libc::SIGTERM));
-    wait(&all, grace);
-    let known = |all: &[Leftover], pid| all.iter().any(|leftover: &Leftover| leftover.pid == pid);
-    let late = find(socket)?.into_iter();
-    let late: Vec<Leftover> = late.filter(|process| !known(&all, process.pid)).collect();
-    all.extend(late);
-    let alive = all.iter().filter(|process| !process.has_ended());
-    alive.for_each(|process| process.signal(libc::SIGKILL));
-    wait(&all, LAST_BREATH);
-    let (gone, left): (Vec<_>, Vec<_>) = all.iter().partition(|process| process.has_ended());
-    let pids = |processes: Vec<&Leftover>| processes.iter().map(|process| process.pid).collect();
-    Ok(Ended {
-        gone: pids(gone),
-        left: pids(left),
-    })
+    let search = Search::new(socket)?;
+    let mut gone = Vec::new();
+    loop {
+        let mut all = Vec::new();
+        let mut lack = search.find(&mut all)?;
+        all.iter().for_each(|process| process.signal(libc::SIGTERM));
+        wait(&all, grace);
+        lack = lack.or(search.find(&mut all)?);
+        let alive = all.iter().filter(|process| !process.has_ended());
+        alive.for_each(|process| process.signal(libc::SIGKILL));
+        wait(&all, LAST_BREATH);
+        let (ended, left): (Vec<_>, Vec<_>) = all.iter().partition(|it| it.has_ended());
+        let is_stuck = ended.is_empty();
+        gone.extend(ended.into_iter().map(|process| process.pid));
+        match lack {
+            Some(error) if is_stuck => return Err(error),
+            // What has ended gives its descriptors back.
+            Some(_) => {}
+            None => {
+                let left = left.into_iter().map(|process| process.pid).collect();
+                return Ok(Ended { gone, left });
+            }
+        }
+    }
 }
 
 /// A process, and the descriptor that stands for it and no other.
@@ -105,29 +114,71 @@ fn wait(all: &[Leftover], limit: Duration) {
     }
 }
 
-fn find(socket: &Path) -> io::Result<Vec<Leftover>> {
-    if !socket.is_absolute() {
-        return Err(io::Error::other("control.socket is a relative path"));
-    }
-    let here = Namespaces::of("self")?;
-    let own = Pid::try_from(std::process::id()).unwrap_or_default();
-    let ancestors: Vec<Pid> = std::iter::successors(Some(own), |pid| parent(*pid)).collect();
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc")? {
-        let name = entry?.file_name();
-        let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        let descriptor = match open(pid) {
-            Ok(descriptor) => descriptor,
-            Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => return Err(error),
-            Err(_gone) => continue,
-        };
-        if !ancestors.contains(&pid) && is_leftover(pid, socket, &here) {
-            found.push(Leftover { pid, descriptor });
+/// What tells a leftover from others.
+struct Search<'s> {
+    socket: &'s Path,
+    here: Namespaces,
+    /// This process and those that it descends from.
+    own: Vec<Pid>,
+}
+
+impl<'s> Search<'s> {
+    fn new(socket: &'s Path) -> io::Result<Self> {
+        if !socket.is_absolute() {
+            return Err(io::Error::other("control.socket is a relative path"));
         }
+        let own = Pid::try_from(std::process::id()).unwrap_or_default();
+        Ok(Self {
+            socket,
+            here: Namespaces::of("self")?,
+            own: and_ancestors(own)?,
+        })
     }
-    Ok(found)
+
+    /// Adds those that are not `found` yet; tells if there was no descriptor to look
+    /// any further.
+    fn find(&self, found: &mut Vec<Leftover>) -> io::Result<Option<io::Error>> {
+        let entries = match fs::read_dir("/proc") {
+            Err(error) if is_lack(&error) => return Ok(Some(error)),
+            entries => entries?,
+        };
+        for entry in entries {
+            let name = entry?.file_name();
+            let Some(pid) = name.to_str().and_then(|name| name.parse().ok()) else {
+                continue;
+            };
+            if self.own.contains(&pid) || found.iter().any(|known| known.pid == pid) {
+                continue;
+            }
+            match self.look_at(pid) {
+                Ok(leftover) => found.extend(leftover),
+                Err(error) if is_lack(&error) => return Ok(Some(error)),
+                Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => return Err(error),
+                // It is gone, or somebody else's.
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The process of this id, if it is a leftover.
+    fn look_at(&self, pid: Pid) -> io::Result<Option<Leftover>> {
+        let descriptor = open(pid)?;
+        let environment = fs::read(format!("/proc/{pid}/environ"))?;
+        let socket = variable(&environment, b"CONTAINERPILOT_SOCKET=");
+        let supervisor = variable(&environment, b"CONTAINERPILOT_PID=");
+        let supervisor = supervisor.and_then(|pid| pid.to_str()?.parse().ok());
+        let is_leftover = socket == Some(self.socket.as_os_str())
+            && supervisor.map_or(Ok(false), |supervisor| is_without(pid, supervisor))?
+            && Namespaces::of(&pid.to_string())? == self.here;
+        Ok(is_leftover.then_some(Leftover { pid, descriptor }))
+    }
+}
+
+/// Whether there is no descriptor to be had, or no memory for one.
+fn is_lack(error: &io::Error) -> bool {
+    let error = error.raw_os_error();
+    matches!(error, Some(libc::EMFILE | libc::ENFILE | libc::ENOMEM))
 }
 
 fn open(pid: Pid) -> io::Result<OwnedFd> {
@@ -139,18 +190,6 @@ fn open(pid: Pid) -> io::Result<OwnedFd> {
     }
 }
 
-fn is_leftover(pid: Pid, socket: &Path, here: &Namespaces) -> bool {
-    let Ok(environment) = fs::read(format!("/proc/{pid}/environ")) else {
-        return false;
-    };
-    let is_ours = variable(&environment, b"CONTAINERPILOT_SOCKET=") == Some(socket.as_os_str());
-    let supervisor = variable(&environment, b"CONTAINERPILOT_PID=");
-    let supervisor = supervisor.and_then(|pid| pid.to_str()?.parse().ok());
-    is_ours
-        && supervisor.is_some_and(|supervisor| is_without(pid, supervisor))
-        && Namespaces::of(&pid.to_string()).is_ok_and(|its| its == *here)
-}
-
 fn variable<'e>(environment: &'e [u8], name: &[u8]) -> Option<&'e OsStr> {
     let mut variables = environment.split(|byte| *byte == 0);
     variables
@@ -160,12 +199,28 @@ fn variable<'e>(environment: &'e [u8], name: &[u8]) -> Option<&'e OsStr> {
 
 /// Whether the supervisor of a process is gone: nothing has its pid, or what has it
 /// began later than the process.
-fn is_without(pid: Pid, supervisor: Pid) -> bool {
-    match (field(supervisor, START), field(pid, START)) {
-        (None, _) => true,
-        (Some(supervisor), Some(process)) => supervisor > process,
-        (Some(_), None) => false,
+fn is_without(pid: Pid, supervisor: Pid) -> io::Result<bool> {
+    match field(supervisor, START) {
+        Err(error) if is_gone(&error) => Ok(true),
+        began => Ok(began? > field(pid, START)?),
     }
+}
+
+/// A process and those that it descends from, as far as they can be seen.
+fn and_ancestors(pid: Pid) -> io::Result<Vec<Pid>> {
+    let (mut line, mut next) = (Vec::new(), pid);
+    while next > 0 {
+        line.push(next);
+        next = match field(next, PARENT) {
+            Err(error) if is_gone(&error) => 0,
+            parent => Pid::try_from(parent?).unwrap_or_default(),
+        };
+    }
+    Ok(line)
+}
+
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
 }
 
 /// The parent and the time of the start among the fields after the name, see
@@ -173,16 +228,13 @@ fn is_without(pid: Pid, supervisor: Pid) -> bool {
 const PARENT: usize = 1;
 const START: usize = 19;
 
-fn field(pid: Pid, index: usize) -> Option<u64> {
-    let stat = fs::read(format!("/proc/{pid}/stat")).ok()?;
-    let name_end = stat.iter().rposition(|byte| *byte == b')')?;
-    let rest = std::str::from_utf8(stat.get(name_end + 1..)?).ok()?;
-    rest.split_ascii_whitespace().nth(index)?.parse().ok()
-}
-
-fn parent(pid: Pid) -> Option<Pid> {
-    let parent = field(pid, PARENT).and_then(|parent| Pid::try_from(parent).ok())?;
-    (parent > 0).then_some(parent)
+fn field(pid: Pid, index: usize) -> io::Result<u64> {
+    let stat = fs::read(format!("/proc/{pid}/stat"))?;
+    // The name before it is any bytes.
+    let stat = String::from_utf8_lossy(&stat);
+    let rest = stat.rsplit_once(')').map(|(_, rest)| rest);
+    let field = rest.and_then(|rest| rest.split_ascii_whitespace().nth(index)?.parse().ok());
+    field.ok_or_else(|| ErrorKind::InvalidData.into())
 }
 
 /// Those in which pids and paths mean what they mean here.
@@ -216,15 +268,18 @@ mod tests {
     #[test]
     fn a_process_is_without_a_supervisor_that_is_gone_or_began_later() {
         let own = Pid::try_from(std::process::id()).unwrap();
-        assert!(is_without(own, Pid::MAX));
-        assert!(!is_without(own, parent(own).unwrap()));
-        assert!(!is_without(own, own), "in doubt it is not");
+        assert!(is_without(own, Pid::MAX).unwrap());
+        let ancestors = and_ancestors(own).unwrap();
+        assert_eq!(ancestors.first(), Some(&own));
+        for pid in ancestors {
+            assert!(!is_without(own, pid).unwrap(), "in doubt it is not");
+        }
         let mut child = std::process::Command::new("cat")
             .stdin(std::process::Stdio::piped())
             .spawn()
             .unwrap();
         let pid = Pid::try_from(child.id()).unwrap();
-        assert!(!is_without(pid, own));
+        assert!(!is_without(pid, own).unwrap());
         child.kill().unwrap();
         child.wait().unwrap();
     }
