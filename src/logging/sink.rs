@@ -110,6 +110,9 @@ impl Sink {
     pub(crate) fn reopen(&mut self) -> Result<(), OpenError> {
         if matches!(self.output, LogOutput::File(_)) {
             self.file = open(&self.output)?;
+            // In an empty file there is no line that was cut.
+            let metadata = self.file.metadata();
+            self.torn &= metadata.is_ok_and(|file| !file.is_file() || file.len() > 0);
             self.measure();
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Destinations that are full, gone, slow or rotated.
 #![allow(clippy::unwrap_used)]
 
+use std::fs;
 use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -68,6 +69,23 @@ fn a_line_that_a_failure_cut_is_ended_before_the_next() {
     let mut text = String::new();
     reader.read_to_string(&mut text).unwrap();
     assert_eq!(text, "\nnext\n");
+}
+
+#[test]
+fn a_line_that_was_cut_is_ended_in_its_own_file_and_not_in_the_next() {
+    let directory = crate::logging::tests::Directory::new("cut");
+    let path = directory.join("log");
+    let mut sink = Sink::open(&LogOutput::File(path.clone()), None).unwrap();
+    for (is_moved, expected) in [(false, "cu\nnext\n"), (true, "next\n")] {
+        fs::write(&path, "cu").unwrap();
+        sink.torn = true;
+        if is_moved {
+            fs::rename(&path, directory.join("old")).unwrap();
+        }
+        sink.reopen().unwrap();
+        assert_eq!(sink.write(b"next\n"), 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), expected);
+    }
 }
 
 #[test]
