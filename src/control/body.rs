@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde_json::value::RawValue;
 
+use super::offences::Offences;
 use super::request::{Asked, Reply, Request};
 use crate::config::stop_signal;
 use crate::config::variables::check_length;
@@ -182,30 +183,6 @@ fn excerpt(text: &str) -> &str {
     match text.char_indices().nth(LONGEST) {
         Some((end, _)) => text.get(..end).unwrap_or(text),
         None => text,
-    }
-}
-
-/// What is wrong with a body; the gravest status is answered.
-#[derive(Default)]
-struct Offences {
-    status: u16,
-    messages: Vec<String>,
-}
-
-impl Offences {
-    fn add(&mut self, status: u16, message: String) {
-        self.status = self.status.max(status);
-        self.messages.push(message);
-    }
-
-    fn or(self, request: Request) -> Result<Request, Reply> {
-        if self.messages.is_empty() {
-            return Ok(request);
-        }
-        Err(Reply::Refused {
-            status: self.status,
-            message: self.messages.join("; "),
-        })
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 pub mod api;
 mod body;
 mod notice;
+mod offences;
 mod path;
 pub mod place;
 mod query;

@@ -6,12 +6,12 @@
 mod built_in;
 mod consul;
 mod histogram;
+mod push_error;
 mod quantiles;
 mod requests;
 mod results;
 mod summary;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -21,6 +21,8 @@ pub(super) use built_in::JobValues;
 pub use built_in::{BuiltIn, Subjects};
 pub use consul::{ConsulOp, ConsulRequests};
 pub use histogram::{DEFAULT_BOUNDS, Histogram};
+pub use push_error::PushError;
+use push_error::{LISTED, PushProblem};
 pub use requests::Requests;
 pub(super) use results::Results;
 pub use summary::{Recent, Summary};
@@ -130,15 +132,16 @@ impl Metrics {
     /// is changed, and the error tells all that is wrong (SPEC §8).
     pub fn push(&mut self, values: &[(String, f64)], now: Instant) -> Result<(), PushError> {
         let mut places = Vec::with_capacity(values.len());
-        let mut problems = Vec::new();
+        let (mut problems, mut unlisted) = (Vec::new(), 0);
         for (name, value) in values {
             match self.place(name, *value) {
                 Ok(place) => places.push((place, *value)),
-                Err(problem) => problems.push(problem),
+                Err(_) if problems.len() == LISTED => unlisted += 1,
+                Err(misfit) => problems.push(self.problem(name, *value, misfit)),
             }
         }
         if !problems.is_empty() {
-            return Err(PushError { problems });
+            return Err(PushError { problems, unlisted });
         }
         for (place, value) in places {
             if let Some(metric) = self.user.get_mut(place) {
@@ -149,25 +152,30 @@ impl Metrics {
     }
 
     /// Where the metric is to which this value can be pushed.
-    fn place(&self, name: &str, value: f64) -> Result<usize, PushProblem> {
+    fn place(&self, name: &str, value: f64) -> Result<usize, Misfit> {
         let place = self
             .user
             .binary_search_by(|metric| metric.spec.name.as_str().cmp(name))
-            .map_err(|_| self.unknown(name))?;
+            .map_err(|_| Misfit::Name)?;
         let kind = self.user.get(place).map(|metric| metric.spec.kind);
         let fits = match kind {
             Some(MetricKind::Counter) => value.is_finite() && value >= 0.0,
             Some(MetricKind::Histogram | MetricKind::Summary) => value.is_finite(),
             Some(MetricKind::Gauge) | None => true,
         };
-        if fits {
-            return Ok(place);
+        let is_counter = kind == Some(MetricKind::Counter);
+        fits.then_some(place).ok_or(Misfit::Value { is_counter })
+    }
+
+    fn problem(&self, name: &str, value: f64, misfit: Misfit) -> PushProblem {
+        match misfit {
+            Misfit::Name => self.unknown(name),
+            Misfit::Value { is_counter } => PushProblem::Unfit {
+                name: name.to_owned(),
+                value,
+                is_counter,
+            },
         }
-        Err(PushProblem::Unfit {
-            name: name.to_owned(),
-            value,
-            is_counter: kind == Some(MetricKind::Counter),
-        })
     }
 
     /// The usual mistake is to leave out namespace and subsystem.
@@ -201,60 +209,13 @@ impl Metrics {
     }
 }
 
-/// Why values were not pushed.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PushError {
-    problems: Vec<PushProblem>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum PushProblem {
-    Unknown {
-        name: String,
-        meant: Option<String>,
-    },
-    Unfit {
-        name: String,
-        value: f64,
-        is_counter: bool,
-    },
-}
-
-impl fmt::Display for PushError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.problems.iter().enumerate() {
-            if index > 0 {
-                f.write_str("; ")?;
-            }
-            problem.fmt(f)?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for PushProblem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown { name, meant: None } => {
-                write!(f, "unknown metric {name:?}: not in telemetry.metrics")
-            }
-            Self::Unknown {
-                name,
-                meant: Some(meant),
-            } => write!(f, "unknown metric {name:?}: did you mean {meant:?}?"),
-            Self::Unfit {
-                name,
-                value,
-                is_counter: true,
-            } => write!(
-                f,
-                "cannot add {value} to counter {name:?}: must be a number that is not negative"
-            ),
-            Self::Unfit { name, value, .. } => {
-                write!(f, "metric {name:?} cannot observe {value}: must be finite")
-            }
-        }
-    }
+/// What of a value is wrong.
+#[derive(Clone, Copy)]
+enum Misfit {
+    /// No metric has this name.
+    Name,
+    /// The metric cannot take it.
+    Value { is_counter: bool },
 }
 
 #[cfg(test)]
