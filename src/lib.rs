@@ -78,6 +78,7 @@ pub mod environment;
 pub mod event;
 mod feed;
 pub mod handoff;
+pub mod hash;
 pub mod http;
 pub mod inbox;
 pub mod init;

@@ -2,9 +2,8 @@
 //! starts never starts either, and least of all one that waits for itself over
 //! some others.
 
-use std::collections::HashMap;
-
 use crate::event::{Code, Event};
+use crate::hash::HashMap;
 
 use super::job::JobSpec;
 use super::sources::{Sources, emits};
@@ -23,7 +22,7 @@ pub(super) struct Reach<'c> {
 impl<'c> Reach<'c> {
     /// Which of `jobs` can start.
     pub(super) fn of(jobs: &'c [JobSpec], sources: &'c Sources<'c>) -> Self {
-        let mut waiting: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut waiting: HashMap<&str, Vec<usize>> = HashMap::default();
         let mut reach = Self {
             jobs,
             sources,

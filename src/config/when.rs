@@ -78,6 +78,12 @@ impl Start {
         all.iter().chain(any)
     }
 
+    /// Whether one of them is the end of something: a job that waits for it may start
+    /// during shutdown.
+    pub fn is_by_an_end(&self) -> bool {
+        self.events().any(|event| event.code.is_end())
+    }
+
     /// The events that the job has to be told of: a clock begins at startup.
     pub fn subscriptions(&self) -> Vec<Event> {
         match self {

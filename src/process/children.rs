@@ -7,22 +7,21 @@
 //! sub-reaper and a plain supervisor: whatever is not ours is an orphan, and is
 //! reaped too.
 
-use std::collections::HashMap;
 use std::io;
 
 use crate::message::{ExecId, ExitStatus, Pid};
-use crate::sorted::SortedSet;
+use crate::sorted::{SortedMap, SortedSet};
 
 /// The live children that were started as an execution.
 #[derive(Debug, Default)]
 pub struct Children {
-    execs: HashMap<Pid, ExecId>,
+    execs: SortedMap<Pid, ExecId>,
     /// Executions whose start is not reported yet.
     starting: SortedSet<ExecId>,
     /// Zombies that may be one of those, each with the youngest execution that
     /// was starting when it was first seen. They stay zombies until that is
     /// clear: once reaped, their pid could belong to another child at once.
-    doubtful: HashMap<Pid, ExecId>,
+    doubtful: SortedMap<Pid, ExecId>,
 }
 
 /// A child that has ended and is not reaped yet.
@@ -93,7 +92,8 @@ impl Children {
         let (Some(oldest), Some(youngest)) = (self.starting.first(), self.starting.last()) else {
             return false;
         };
-        oldest <= self.doubtful.entry(pid).or_insert(*youngest)
+        let seen = self.doubtful.or_insert_with(pid, || *youngest);
+        seen.is_some_and(|youngest| oldest <= youngest)
     }
 
     /// The processes of the executions that run.

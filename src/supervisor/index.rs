@@ -3,13 +3,14 @@
 //! Kept up to date as jobs come and go, so that an event costs no more than its
 //! subscribers.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use super::JobId;
 use crate::config::JobSpec;
 use crate::event::Event;
+use crate::hash::HashMap;
+use crate::sorted::SortedSet;
 
 /// The relations between the jobs.
 #[derive(Debug, Default)]
@@ -17,6 +18,7 @@ use crate::event::Event;
 pub(super) struct Index {
     subscribers: HashMap<Event, Vec<JobId>>,
     names: HashMap<Arc<str>, Vec<JobId>>,
+    stop_hooks: SortedSet<JobId>,
 }
 
 impl Index {
@@ -25,6 +27,9 @@ impl Index {
             insert(&mut self.subscribers, event, id);
         }
         insert(&mut self.names, Arc::clone(&spec.name), id);
+        if spec.when.start.is_by_an_end() {
+            self.stop_hooks.insert(id);
+        }
     }
 
     /// Undoes [`Index::add`] with the same spec.
@@ -33,6 +38,7 @@ impl Index {
             remove(&mut self.subscribers, &event, id);
         }
         remove(&mut self.names, &spec.name, id);
+        self.stop_hooks.remove(&id);
     }
 
     /// The jobs that wait for `event`, in the order in which they came.
@@ -46,6 +52,11 @@ impl Index {
     /// The jobs of this name; there can be several.
     pub(super) fn named(&self, name: &str) -> &[JobId] {
         self.names.get(name).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Whether any job may start because something ends.
+    pub(super) fn has_stop_hooks(&self) -> bool {
+        !self.stop_hooks.is_empty()
     }
 }
 

@@ -4,7 +4,6 @@
 //! The steps of the jobs are carried out as they stand here. All the rest is
 //! only told: it follows from comparing the settings as wholes.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
@@ -13,6 +12,7 @@ use std::sync::Arc;
 use super::JobId;
 use super::differences::{self, Keys};
 use crate::config::{Config, ControlSpec, JobSpec, WatchSpec};
+use crate::hash::HashMap;
 use crate::printable::printable;
 
 /// What a reload does with one job.
@@ -119,7 +119,7 @@ pub(super) fn of_jobs<'a>(
     current: impl Iterator<Item = (JobId, &'a JobSpec)>,
     wanted: Vec<JobSpec>,
 ) -> Vec<Step> {
-    let mut by_name: HashMap<Arc<str>, Vec<(JobId, &JobSpec)>> = HashMap::new();
+    let mut by_name: HashMap<Arc<str>, Vec<(JobId, &JobSpec)>> = HashMap::default();
     for (id, spec) in current {
         let name = Arc::clone(&spec.name);
         by_name.entry(name).or_default().push((id, spec));

@@ -206,6 +206,10 @@ impl Supervisor {
     /// Stop hooks that nothing can start any more complete; when everything is
     /// complete and no process is left, so is shutdown.
     fn settle_shutdown(&mut self) {
+        // Then the end of what is alive is all that there is to wait for.
+        if !self.index.has_stop_hooks() && !self.fx.live.is_empty() {
+            return;
+        }
         let futile = self.futile_hooks(|_| true);
         if !futile.is_empty() {
             for id in futile {

@@ -100,11 +100,7 @@ impl Job {
     /// Whether the job runs because something ends: only such a job may start
     /// during shutdown.
     pub(in crate::supervisor) fn is_stop_hook(&self) -> bool {
-        self.spec
-            .when
-            .start
-            .events()
-            .any(|event| event.code.is_end())
+        self.spec.when.start.is_by_an_end()
     }
 
     /// Whether it runs because something ends, and nothing of it is alive.

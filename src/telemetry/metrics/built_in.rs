@@ -153,9 +153,8 @@ impl BuiltIn {
         if event.code == Code::Metric {
             return;
         }
-        match self.events.get_mut(event) {
-            Some(count) => *count += 1,
-            None => drop(self.events.insert(event.clone(), 1)),
+        if let Some(count) = self.events.or_insert_with(event.clone(), || 0) {
+            *count += 1;
         }
     }
 
