@@ -20,7 +20,7 @@ const LONGEST_CODE: usize = 400;
 /// The modules from the bottom up. A module imports only from itself and from
 /// rows above its own; modules of one row know nothing of each other.
 const LAYERS: &[&[&str]] = &[
-    &["bug", "printable", "sorted", "waker"],
+    &["bug", "hash", "printable", "sorted", "waker"],
     &[
         "clock",
         "environment",

@@ -35,6 +35,9 @@ const PIECE: usize = 4 << 10;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 const DRAIN_BYTES: usize = 8 << 20;
 
+/// A body up to this size is copied behind its head, in the room that a head has left.
+const SHORT: usize = 64;
+
 /// An answer up to this size goes out with its head in one write.
 const ONE_WRITE: usize = 16 << 10;
 
@@ -294,10 +297,13 @@ impl<'a> Connection<'a> {
         if asked.is_head || framing == AnswerFraming::None {
             body.clear();
         }
-        let head = response.head(fate, framing);
+        let mut head = response.head(fate, framing);
         let deadline = Instant::now() + self.limits.write_timeout;
         self.visit.await_client();
-        if body.len() <= ONE_WRITE {
+        if body.len() <= SHORT {
+            head.extend_from_slice(&body);
+            body = head;
+        } else if body.len() <= ONE_WRITE {
             // A large one often has room for the head, and is not copied elsewhere.
             drop(body.splice(..0, head));
         } else {
