@@ -63,7 +63,6 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
     Ok(UnixListener::from(OwnedFd::from(socket)))
 }
 
-/// A stream socket that no child inherits.
 /// Waits until there is something to read, or the end; `false` if before that nobody
 /// is left who reads `output`, which nothing has been written to that would fail.
 pub fn has_more_for(stream: &UnixStream, output: BorrowedFd<'_>) -> bool {
@@ -80,6 +79,7 @@ pub fn has_more_for(stream: &UnixStream, output: BorrowedFd<'_>) -> bool {
     told <= 0 || stream.revents != 0 || output.revents & (libc::POLLERR | libc::POLLHUP) == 0
 }
 
+/// A stream socket that no child inherits.
 fn create() -> io::Result<OwnedFd> {
     // SAFETY: a call without pointers.
     let fd =
