@@ -325,12 +325,11 @@ fn under_a_flood_of_requests_jobs_are_restarted_and_sigterm_is_obeyed() {
         for _ in 0..RESTARTS {
             supervisor.facts.expect(&["run"]);
             // A run that ends before it is known to have begun is reaped for that.
-            let running = r#""state":"running""#;
-            while !supervisor
-                .http("GET", "/v3/jobs/again", "")
-                .body
-                .contains(running)
-            {}
+            let deadline = support::deadline();
+            let state = || supervisor.http("GET", "/v3/jobs/again", "").body;
+            while !state().contains(r#""state":"running""#) {
+                assert!(Instant::now() < deadline, "the job is not started");
+            }
             supervisor.gate.release();
         }
         supervisor.facts.expect(&["run"]);
