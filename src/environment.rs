@@ -60,8 +60,13 @@ impl Environment {
     pub fn size(&self) -> usize {
         let sizes = self
             .iter()
-            .map(|(name, value)| name.len() + value.len() + "=\0".len() + size_of::<*const u8>());
+            .map(|(name, value)| Self::size_of(name.len(), value.len()));
         sizes.sum()
+    }
+
+    /// How much of it a variable takes whose name and value are so long.
+    pub fn size_of(name: usize, value: usize) -> usize {
+        name + value + "=\0".len() + size_of::<*const u8>()
     }
 
     /// All variables in the order of their names.

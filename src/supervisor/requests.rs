@@ -44,11 +44,7 @@ impl Supervisor {
     /// template see. Refused is what would leave them no room for arguments: no
     /// job could start any more.
     fn put_env(&mut self, changes: &[(String, Option<String>)]) -> Reply {
-        let mut given = self.identity.environment.clone();
-        let before = given.size();
-        change(&mut given, changes);
-        let size = given.size();
-        if size > LARGEST && size > before {
+        if let Some(size) = self.too_large(changes) {
             let message = format!(
                 "the environment would have {size} bytes, and {LARGEST} are allowed, so that jobs can still be started with it; unset what is not needed"
             );
@@ -57,7 +53,7 @@ impl Supervisor {
                 message,
             };
         }
-        self.identity.environment = given;
+        change(&mut self.identity.environment, changes);
         if changes.iter().any(|(name, _)| is_ours(name)) {
             self.refresh_environment();
         } else {
@@ -65,6 +61,25 @@ impl Supervisor {
             change(Arc::make_mut(&mut self.fx.environment), changes);
         }
         Reply::Done
+    }
+
+    /// How large the changes would make the environment, if that is too large and
+    /// larger than it is.
+    fn too_large(&self, changes: &[(String, Option<String>)]) -> Option<usize> {
+        let given = &self.identity.environment;
+        let before = given.size();
+        let added = changes.iter().filter_map(|(name, value)| {
+            let value = value.as_ref()?;
+            Some(Environment::size_of(name.len(), value.len()))
+        });
+        // Mostly even all of it beside what is there is not.
+        if before + added.sum::<usize>() <= LARGEST {
+            return None;
+        }
+        let mut changed = given.clone();
+        change(&mut changed, changes);
+        let size = changed.size();
+        (size > LARGEST && size > before).then_some(size)
     }
 
     /// Takes all values, or none and says why.

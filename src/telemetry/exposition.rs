@@ -66,6 +66,9 @@ impl Exposition {
 
     /// Of these families, all that will follow, no two get the same name.
     pub fn announce<'n>(&mut self, families: impl Iterator<Item = (&'n str, Kind)> + Clone) {
+        if self.format == Format::Text {
+            return;
+        }
         let mut names: Vec<&str> = families.clone().map(|(name, _)| name).collect();
         names.sort_unstable();
         let has = |name: &str| names.binary_search(&name).is_ok();
