@@ -9,8 +9,9 @@ use std::{env, fs};
 /// What is replaced in a source: every piece must be there.
 type Changes = &'static [(&'static str, &'static str)];
 
-const SOURCES: [(&str, Changes); 6] = [
+const SOURCES: [(&str, Changes); 7] = [
     ("ring.rs", &[]),
+    ("sorted.rs", &[]),
     (
         "handoff.rs",
         &[

@@ -14,10 +14,14 @@
 mod kernel;
 mod shims;
 
-pub(crate) use shims::{config, message, sorted, sync, thread, time, waker};
+pub(crate) use shims::{config, message, sync, thread, time, waker};
 
 pub(crate) mod ring {
     include!(concat!(env!("OUT_DIR"), "/ring.rs"));
+}
+
+pub(crate) mod sorted {
+    include!(concat!(env!("OUT_DIR"), "/sorted.rs"));
 }
 
 mod children;

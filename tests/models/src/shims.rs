@@ -210,39 +210,3 @@ pub(crate) mod message {
         Signal(i32),
     }
 }
-
-pub(crate) mod sorted {
-    use std::collections::BTreeSet;
-
-    /// As the program's, which keeps a sorted list.
-    #[derive(Debug)]
-    pub(crate) struct SortedSet<T>(BTreeSet<T>);
-
-    impl<T> Default for SortedSet<T> {
-        fn default() -> Self {
-            Self(BTreeSet::new())
-        }
-    }
-
-    impl<T: Ord> SortedSet<T> {
-        pub(crate) fn insert(&mut self, value: T) {
-            self.0.insert(value);
-        }
-
-        pub(crate) fn remove(&mut self, value: &T) {
-            self.0.remove(value);
-        }
-
-        pub(crate) fn first(&self) -> Option<&T> {
-            self.0.first()
-        }
-
-        pub(crate) fn last(&self) -> Option<&T> {
-            self.0.last()
-        }
-
-        pub(crate) fn is_empty(&self) -> bool {
-            self.0.is_empty()
-        }
-    }
-}
