@@ -58,6 +58,9 @@ impl Failure {
     }
 }
 
+/// What stands in the place of a token.
+const HIDDEN: &str = "*****";
+
 /// So much of a token tells nothing.
 const HARMLESS: usize = 3;
 
@@ -66,13 +69,15 @@ fn without(text: String, token: Option<&str>) -> String {
     let Some(token) = token.filter(|token| !token.is_empty()) else {
         return text;
     };
-    let hidden = text.replace(token, "*****");
+    let hidden = text.replace(token, HIDDEN);
     let cut = token
         .char_indices()
         .map(|(end, _)| &token[..end])
         .rfind(|begun| begun.len() > HARMLESS && hidden.ends_with(begun));
-    let left = cut.map_or(hidden.len(), |begun| hidden.len() - begun.len());
-    hidden[..left].to_owned()
+    match cut.and_then(|begun| hidden.strip_suffix(begun)) {
+        Some(before) => format!("{before}{HIDDEN}"),
+        None => hidden,
+    }
 }
 
 /// Whether this refusal only says that Consul knows no such service or check
@@ -145,11 +150,16 @@ mod tests {
                 Some("abcd-1"),
                 "you sent *****, yes *****",
             ),
-            ("X-Consul-Token: abcd-", Some("abcd-1"), "X-Consul-Token: "),
+            (
+                "X-Consul-Token: abcd-",
+                Some("abcd-1"),
+                "X-Consul-Token: *****",
+            ),
             ("none of it: abc", Some("abcd-1"), "none of it: abc"),
             ("as it is", None, "as it is"),
             ("as it is", Some(""), "as it is"),
-            ("aéééé", Some("éééééé"), "a"),
+            ("aéééé", Some("éééééé"), "a*****"),
+            ("abcd", Some("abcd-1"), "*****"),
         ] {
             assert_eq!(without(text.to_owned(), token), expected, "{text}");
         }
