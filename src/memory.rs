@@ -2,10 +2,10 @@
 //! because others may give it back, and says so; it does not simply die.
 //!
 //! The allocator is the system's; with musl, the program's own `heap`. What it
-//! refuses is asked for again, with pauses that grow, up to [`PATIENCE`] in all: the one place that sleeps, since nobody
-//! tells when memory is free. If there is still none, `std` aborts, and what
-//! follows is [`crate::process::last_resort`]'s. A client, which nobody depends on,
-//! fails at once.
+//! refuses is asked for again, with pauses that grow, up to [`PATIENCE`] in all: the
+//! one place that sleeps, since nobody tells when memory is free. If there is still
+//! none, `std` aborts, and what follows is [`crate::process::last_resort`]'s. A
+//! client, which nobody depends on, fails at once.
 //!
 //! What is asked for by its size from outside is not waited for: see
 //! [`is_there`].

@@ -46,6 +46,20 @@ impl Successor {
         processes::signal(i32::try_from(self.child.id()).unwrap(), signal);
     }
 
+    /// Waits until it says that it has ended these leftovers, which is so then, and
+    /// returns the line.
+    #[track_caller]
+    fn tells_of_the_end_of(&self, pids: &[i32]) -> String {
+        let line = self
+            .stdout
+            .wait_for("ended what an earlier supervisor had left: processes [");
+        for pid in pids {
+            assert!(line.contains(&pid.to_string()), "{pid}: {line}");
+            assert!(!processes::is_alive(*pid));
+        }
+        line
+    }
+
     #[track_caller]
     fn terminate(mut self) {
         self.signal(libc::SIGTERM);
@@ -134,13 +148,7 @@ fn its_successor_ends_the_processes_if_asked_and_none_of_anybody_else() {
         sleep.spawn().unwrap()
     });
     let successor = Successor::start(&supervisor);
-    let line = successor
-        .stdout
-        .wait_for("ended what an earlier supervisor had left: processes [");
-    for pid in pids {
-        assert!(line.contains(&pid.to_string()), "{pid}: {line}");
-        assert!(!processes::is_alive(pid));
-    }
+    let line = successor.tells_of_the_end_of(&pids);
     supervisor.facts.expect(&["bye"]);
     // Only then do the jobs begin.
     for _ in 0..3 {
@@ -174,13 +182,7 @@ fn its_successor_ends_more_processes_than_it_may_have_descriptors() {
     few.args(["-c", "ulimit -n 50; exec \"$@\"", "sh"])
         .arg(binary());
     let successor = Successor::through(&mut few, &supervisor);
-    let line = successor
-        .stdout
-        .wait_for("ended what an earlier supervisor had left: processes [");
-    for pid in pids {
-        assert!(line.contains(&pid.to_string()), "{pid}: {line}");
-        assert!(!processes::is_alive(pid));
-    }
+    successor.tells_of_the_end_of(&pids);
     assert!(
         successor
             .stdout
