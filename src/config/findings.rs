@@ -109,6 +109,17 @@ impl Findings {
         self.errors.len() + self.unlisted
     }
 
+    /// Whether an error was found at `at` or inside it: what is there was given,
+    /// so nothing else may be said to lack it.
+    pub(crate) fn is_refused(&self, at: &Path<'_>) -> bool {
+        if self.errors.is_empty() {
+            return false;
+        }
+        let given = at.location();
+        let mut refused = self.errors.iter().filter_map(|(place, _)| place.as_ref());
+        refused.any(|refused| refused.is_in(&given))
+    }
+
     /// What is at `at` is accepted, but is probably not meant.
     pub(crate) fn warn(&mut self, at: &Path<'_>, message: impl Into<String>) {
         let finding = finding(Severity::Warning, at, &message.into());

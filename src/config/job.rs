@@ -198,7 +198,8 @@ impl RawJob {
         let restarts = restarts(self.restarts, &when.start, &at.key("restarts"), findings);
         let (mut health, ttl) = self.health(&at.key("health"), findings);
         let restart_after = health.as_ref().and_then(|health| health.restart_after);
-        if restart_after.is_some() && self.exec.is_none() {
+        let executes = self.exec.is_some() || findings.is_refused(&at.key("exec"));
+        if restart_after.is_some() && !executes {
             let message = "has no effect: a job without \"exec\" has no run to stop";
             findings.warn(&at.key("health").key("restartAfter"), message);
         }
@@ -206,7 +207,7 @@ impl RawJob {
         let backoff = self.backoff.take().unwrap_or_default();
         let backoff = backoff.into_spec(&at.key("backoff"), findings);
         let essential = self.essential.unwrap_or_default();
-        if essential && self.exec.is_none() {
+        if essential && !executes {
             let message = "has no effect: a job without \"exec\" never completes by itself";
             findings.warn(&at.key("essential"), message);
         }
@@ -255,7 +256,7 @@ impl RawJob {
             no_new_privileges: self.no_new_privileges,
         };
         let mut commands = commands.peekable();
-        if commands.peek().is_none() {
+        if commands.peek().is_none() && !findings.is_refused(&at.key("exec")) {
             raw.warn_unused(at, findings);
         }
         let context = raw.into_spec(around, at, findings);
@@ -268,7 +269,7 @@ impl RawJob {
     fn health(&mut self, at: &Path<'_>, findings: &mut Findings) -> (Option<HealthSpec>, Duration) {
         let advertised = self.is_advertised();
         let Some(raw) = self.health.take() else {
-            if advertised {
+            if advertised && !findings.is_refused(at) {
                 findings.error(at, "is required because the job has a port");
             }
             return (None, Duration::ZERO);
@@ -300,7 +301,9 @@ impl RawJob {
                 advertising.into_spec((&name, port, ttl), host, at, findings)
             }
             None => {
-                advertising.warn_unused(at, findings);
+                if !findings.is_refused(&at.key("port")) {
+                    advertising.warn_unused(at, findings);
+                }
                 None
             }
         }
@@ -315,6 +318,7 @@ fn name(
     at: &Path<'_>,
     findings: &mut Findings,
 ) -> Option<Arc<str>> {
+    let exec_refused = findings.is_refused(&at.key("exec"));
     let at = at.key("name");
     match (given, program) {
         (Some(Name(name)), _) => {
@@ -327,6 +331,8 @@ fn name(
             Some(name.into())
         }
         (None, Some(program)) if !advertised => Some(program.into()),
+        (None, _) if findings.is_refused(&at) => None,
+        (None, None) if exec_refused && !advertised => None,
         (None, _) => {
             findings.error(
                 &at,

@@ -153,15 +153,22 @@ impl Decode for Bounds {
     fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
         let (soft, hard) = match &value {
             Value::List(list) => match list.as_slice() {
-                [soft, hard] => (bound(soft), bound(hard)),
-                _ => (None, None),
+                [soft, hard] => {
+                    let soft = bound(soft, &Path::Index(at, 0), ONE, findings);
+                    (soft, bound(hard, &Path::Index(at, 1), ONE, findings))
+                }
+                items => {
+                    let message = format!("a list of {} is not [soft, hard]", items.len());
+                    findings.error(at, message);
+                    return None;
+                }
             },
-            both => (bound(both), bound(both)),
+            both => {
+                let both = bound(both, at, ONE_OR_BOTH, findings);
+                (both, both)
+            }
         };
-        let (Some(soft), Some(hard)) = (soft, hard) else {
-            refuse(&value, at, findings);
-            return None;
-        };
+        let (soft, hard) = (soft?, hard?);
         if soft > hard {
             let message = "its soft bound, the first one, is greater than the hard one";
             findings.error(at, message);
@@ -174,28 +181,36 @@ impl Decode for Bounds {
 /// Other words for no bound, elsewhere.
 const FOREIGN: [&str; 4] = ["infinity", "infinite", "none", "max"];
 
-fn refuse(value: &Value<'_>, at: &Path<'_>, findings: &mut Findings) {
-    let hint = match value {
-        Value::Integer(-1) => "; did you mean \"unlimited\"?".to_owned(),
-        Value::Text(text) if FOREIGN.contains(&&**text) || text == "-1" => {
-            "; did you mean \"unlimited\"?".to_owned()
-        }
-        Value::Text(text) => super::suggest::hint(text, words()),
-        _ => String::new(),
-    };
-    let message =
-        format!("{value} is not an integer of at least 0, \"unlimited\" or [soft, hard]{hint}");
-    findings.error(at, message);
-}
+/// What one of two bounds may be.
+const ONE: &str = "an integer of at least 0 or \"unlimited\"";
 
-/// One bound.
-fn bound(value: &Value<'_>) -> Option<u64> {
+/// What may stand for both bounds.
+const ONE_OR_BOTH: &str = "an integer of at least 0, \"unlimited\" or [soft, hard]";
+
+/// One bound, or `None` after an error that says what is `allowed` was added.
+fn bound(value: &Value<'_>, at: &Path<'_>, allowed: &str, findings: &mut Findings) -> Option<u64> {
     let integer = match value {
         Value::Text(text) if text.eq_ignore_ascii_case("unlimited") => return Some(UNLIMITED),
         Value::Text(text) => text.parse().ok(),
         other => other.as_integer(),
     };
-    integer.and_then(|integer: i64| u64::try_from(integer).ok())
+    let bound = integer.and_then(|integer: i64| u64::try_from(integer).ok());
+    if bound.is_none() {
+        let message = format!("{value} is not {allowed}{}", hint(value));
+        findings.error(at, message);
+    }
+    bound
+}
+
+/// The likely fix of a bound that is none.
+fn hint(value: &Value<'_>) -> String {
+    let unlimited = || "; did you mean \"unlimited\"?".to_owned();
+    match value {
+        Value::Integer(-1) => unlimited(),
+        Value::Text(text) if FOREIGN.contains(&&**text) || text == "-1" => unlimited(),
+        Value::Text(text) => super::suggest::hint(text, words()),
+        _ => String::new(),
+    }
 }
 
 #[cfg(test)]
@@ -255,6 +270,7 @@ mod tests {
     #[test]
     fn what_can_not_be_is_an_error() {
         let wanted = "is not an integer of at least 0, \"unlimited\" or [soft, hard]";
+        let one = "is not an integer of at least 0 or \"unlimited\"";
         for (text, error) in [
             ("{nofile: 1.5}", format!("limits.nofile: 1.5 {wanted}")),
             (
@@ -269,8 +285,17 @@ mod tests {
                 "{core: 'unlimted'}",
                 format!("limits.core: \"unlimted\" {wanted}; did you mean \"unlimited\"?"),
             ),
-            ("{as: [1]}", format!("limits.as: a list {wanted}")),
-            ("{as: [1, 'x']}", format!("limits.as: a list {wanted}")),
+            (
+                "{as: [1]}",
+                "limits.as: a list of 1 is not [soft, hard]".to_owned(),
+            ),
+            (
+                "{as: [-1, 'x']}",
+                format!(
+                    "limits.as[0]: -1 {one}; did you mean \"unlimited\"?\nlimits.as[1]: \"x\" {one}"
+                ),
+            ),
+            ("{as: [1, [2, 3]]}", format!("limits.as[1]: a list {one}")),
             ("{as: ''}", format!("limits.as: \"\" {wanted}")),
             (
                 "{cpu: [2, 1]}",

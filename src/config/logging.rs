@@ -12,6 +12,9 @@ const LARGEST_BUFFER: u64 = 16 << 20;
 /// The least size of a file that is worth being rotated.
 const SMALLEST_FILE: u64 = 4 << 10;
 
+/// How many old files are kept unless something else is said.
+const KEPT: i64 = 3;
+
 /// The supervisor's log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LoggingSpec {
@@ -120,7 +123,7 @@ object! {
             "`stdout`, `stderr`, or the path of a file, which is opened again at SIGUSR1.";
         max_size: Bytes<SMALLEST_FILE, { u64::MAX }> = "maxSize", Preset::Absent,
             "A file that would grow beyond this is renamed to `FILE.1`, what was that to `FILE.2` and so on, and a new one begun.";
-        keep: Integer<0, 999> = "keep", Preset::Integer(3),
+        keep: Integer<0, 999> = "keep", Preset::Integer(KEPT),
             "How many of these old files are kept.";
         buffer: Bytes<0, LARGEST_BUFFER> = "buffer", Preset::Text("64KiB"),
             "How much of the end of the log is kept in memory for `-logs`; `0` for nothing.";
@@ -147,6 +150,11 @@ impl RawLogging {
             let message = "is without effect: only a file is rotated, and the output is none";
             findings.warn(&at.key("maxSize"), message);
         }
+        let max_size = at.key("maxSize");
+        if rotation.is_none() && keep != KEPT && !findings.is_refused(&max_size) {
+            let message = "has no effect without \"maxSize\": no file is rotated";
+            findings.warn(&at.key("keep"), message);
+        }
         LoggingSpec {
             level: self.level.unwrap_or_default(),
             format: self.format.unwrap_or_default(),
@@ -154,5 +162,49 @@ impl RawLogging {
             rotation,
             buffer: self.buffer.unwrap_or_default().0 as usize,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::decode::Decode;
+    use super::*;
+
+    #[test]
+    fn what_rotates_nothing_is_a_warning() {
+        for (text, warning) in [
+            ("{}", None),
+            ("{output: '/log', maxSize: '4KiB', keep: 9}", None),
+            (
+                "{maxSize: '4KiB'}",
+                Some(
+                    "logging.maxSize: is without effect: only a file is rotated, and the output is none",
+                ),
+            ),
+            (
+                "{output: '/log', keep: 9}",
+                Some("logging.keep: has no effect without \"maxSize\": no file is rotated"),
+            ),
+        ] {
+            let mut findings = Findings::default();
+            let at = Path::Root.key("logging");
+            let raw = RawLogging::decode(json5::from_str(text).unwrap(), &at, &mut findings);
+            raw.unwrap().into_spec(&at, &mut findings);
+            let warnings = findings.finish("").unwrap().into_iter();
+            let shown: Vec<String> = warnings.map(|warning| warning.to_string()).collect();
+            assert_eq!(shown, Vec::from_iter(warning), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_size_that_is_refused_is_not_called_missing() {
+        let mut findings = Findings::default();
+        let at = Path::Root.key("logging");
+        let text = json5::from_str("{output: '/log', maxSize: 'x', keep: 9}").unwrap();
+        let raw = RawLogging::decode(text, &at, &mut findings);
+        raw.unwrap().into_spec(&at, &mut findings);
+        assert_eq!(findings.finish("").unwrap_err().into_all().len(), 1);
     }
 }

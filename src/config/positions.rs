@@ -22,6 +22,11 @@ impl Location {
         self
     }
 
+    /// Whether this is `other` or something inside it.
+    pub(crate) fn is_in(&self, other: &Self) -> bool {
+        self.0.starts_with(&other.0)
+    }
+
     /// Goes on to an item of a list.
     pub(crate) fn index(self, index: usize) -> Self {
         self.key(&index.to_string())

@@ -299,6 +299,32 @@ fn what_only_a_service_uses_is_a_warning_without_a_port() {
 }
 
 #[test]
+fn what_is_refused_is_not_called_missing_as_well() {
+    for (text, refused) in [
+        ("{name: 'app', port: 'x', tags: ['a']}", "port"),
+        ("{name: 'app', exec: 'a', port: 80, health: 5}", "health"),
+        ("{name: 'app', exec: {}, essential: true, nice: 5}", "exec"),
+        (
+            "{name: 'app', exec: {}, health: {exec: 'a', interval: 5, ttl: 9, restartAfter: 2}}",
+            "exec",
+        ),
+        ("{exec: {}}", "exec"),
+        (
+            "{name: {}, port: 80, health: {interval: 5, ttl: 10}}",
+            "name",
+        ),
+    ] {
+        let found = job(text).1.finish("").unwrap_err().into_all();
+        let shown: Vec<String> = found.iter().map(ToString::to_string).collect();
+        let expected = format!("job[app].{refused}: ");
+        assert!(
+            matches!(shown.as_slice(), [only] if only.starts_with(&expected)),
+            "{shown:?}"
+        );
+    }
+}
+
+#[test]
 fn a_job_without_exec_checks_and_advertises() {
     let spec = good(&format!("{{name: 'app', port: 80, {HEALTH}}}"));
     assert_eq!(spec.exec, None);
