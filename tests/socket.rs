@@ -209,3 +209,17 @@ fn what_is_not_ours_stays_there_at_the_end() {
     assert_eq!(supervisor.wait_exit(), 0);
     assert!(socket.exists());
 }
+
+#[test]
+fn a_fifo_where_its_directory_was_keeps_nobody_waiting() {
+    let mut supervisor = ready();
+    let run = supervisor.socket().parent().unwrap().to_owned();
+    fs::rename(&run, supervisor.directory().join("moved")).unwrap();
+    supervisor.directory().fifo("run");
+    supervisor.signal(libc::SIGUSR1);
+    supervisor
+        .stdout
+        .wait_for("cannot create the control socket's directory");
+    supervisor.signal(libc::SIGTERM);
+    assert_eq!(supervisor.wait_exit(), 0);
+}

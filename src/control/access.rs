@@ -7,12 +7,12 @@
 //! then, and by a reload that leaves it where it is.
 
 use std::fmt;
-use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use crate::config::control::Access;
+use crate::unix_socket::Pinned;
 
 /// Why the file cannot be given what is wanted.
 #[derive(Debug)]
@@ -36,12 +36,12 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// Gives the socket's file at `path` the mode, the owner and the group of
+/// Gives the socket's `file`, found at `path`, the mode, the owner and the group of
 /// `access`; who is not named there is this process's.
 ///
 /// # Errors
 /// What could not be given. The file may be open to fewer than before then.
-pub(super) fn set(path: &Path, access: Access) -> Result<(), Error> {
+pub(super) fn set(file: &Pinned, path: &Path, access: Access) -> Result<(), Error> {
     let failed = |what: String| {
         move |cause| Error {
             path: path.to_owned(),
@@ -51,26 +51,21 @@ pub(super) fn set(path: &Path, access: Access) -> Result<(), Error> {
     };
     let mode = access.mode;
     let to_mode = || failed(format!("mode {mode:04o}"));
-    let file = fs::symlink_metadata(path).map_err(to_mode())?;
-    if !file.file_type().is_socket() {
-        let cause = io::Error::other("it is no socket any more");
-        return Err(to_mode()(cause));
-    }
-    let chmod = |mode| fs::set_permissions(path, Permissions::from_mode(mode));
-    let now = file.mode() & 0o7777;
+    let now = file.metadata();
     let (owner, group) = (
         access.owner.unwrap_or_else(own_user),
         access.group.unwrap_or_else(own_group),
     );
-    if now & !mode != 0 {
-        chmod(now & mode).map_err(to_mode())?;
+    let mode_now = now.mode() & 0o7777;
+    if mode_now & !mode != 0 {
+        file.set_mode(mode_now & mode).map_err(to_mode())?;
     }
-    if (file.uid(), file.gid()) != (owner, group) {
-        let given = lchown(path, Some(owner), Some(group));
+    if (now.uid(), now.gid()) != (owner, group) {
+        let given = file.give(owner, group);
         given.map_err(failed(format!("to user {owner} and group {group}")))?;
     }
-    if now != mode {
-        chmod(mode).map_err(to_mode())?;
+    if mode_now != mode {
+        file.set_mode(mode).map_err(to_mode())?;
     }
     Ok(())
 }
@@ -90,6 +85,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
+    use std::fs;
     use std::os::unix::net::UnixListener;
 
     #[test]
@@ -98,34 +94,26 @@ mod tests {
         fs::create_dir_all(&directory).unwrap();
         let path = directory.join("s");
         let _listener = UnixListener::bind(&path).unwrap();
+        let set = |access| set(&Pinned::at(&path).unwrap(), &path, access).unwrap();
         for mode in [0o600, 0o660, 0o606, 0o600] {
-            let access = Access {
+            set(Access {
                 mode,
                 ..Access::default()
-            };
-            set(&path, access).unwrap();
+            });
             assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, mode);
         }
-        let other = directory.join("file");
-        fs::write(&other, "").unwrap();
-        let error = set(&other, Access::default()).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            format!("cannot give the control socket {other:?} mode 0600: it is no socket any more")
-        );
         if own_user() == 0 {
-            let access = Access {
+            set(Access {
                 mode: 0o660,
                 owner: Some(4711),
                 group: Some(4712),
-            };
-            set(&path, access).unwrap();
+            });
             let file = fs::metadata(&path).unwrap();
             assert_eq!(
                 (file.uid(), file.gid(), file.mode() & 0o777),
                 (4711, 4712, 0o660)
             );
-            set(&path, Access::default()).unwrap();
+            set(Access::default());
             let file = fs::metadata(&path).unwrap();
             assert_eq!(
                 (file.uid(), file.gid(), file.mode() & 0o777),

@@ -7,9 +7,10 @@
 //! whoever is told has to look. Used by the place of the control socket; the
 //! signal's way is that of all others.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// `DN_CREATE`, `DN_DELETE` and `DN_RENAME` of <linux/fcntl.h>: a name in it came,
@@ -29,10 +30,7 @@ impl Notice {
     /// # Errors
     /// There is no such directory, it may not be read, or the kernel does not tell.
     pub(super) fn of(path: &Path) -> io::Result<Self> {
-        let parent = path.parent().unwrap_or(path);
-        let here = Path::new(".");
-        let is_named = !parent.as_os_str().is_empty();
-        let directory = File::open(if is_named { parent } else { here })?;
+        let directory = open_directory(super::socket::directory(path))?;
         let fd = directory.as_raw_fd();
         // The process, not the thread that happens to ask.
         // SAFETY: a call without pointers.
@@ -45,6 +43,14 @@ impl Notice {
             _directory: directory,
         })
     }
+}
+
+/// Opens a directory, and nothing else: what somebody has put in its place may be a
+/// FIFO that nobody ever opens from the other side.
+pub(super) fn open_directory(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    let options = options.read(true);
+    options.custom_flags(libc::O_DIRECTORY).open(path)
 }
 
 fn check(result: libc::c_int) -> io::Result<libc::c_int> {

@@ -10,7 +10,7 @@
 //! with its process.
 
 use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -21,9 +21,10 @@ use std::thread;
 use std::time::Duration;
 
 use super::access;
+use super::notice::open_directory;
 use crate::config::ControlSpec;
 use crate::inbox::inbox;
-use crate::unix_socket;
+use crate::unix_socket::{self, Pinned};
 
 /// Only the supervisor's own user may ask until all that is wanted is set.
 const MODE: u32 = 0o600;
@@ -31,6 +32,12 @@ const MODE: u32 = 0o600;
 /// How long to wait for the lock. Others hold it for a moment; should a stranger
 /// hold it for good, going on without is better than not starting.
 const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same at the end, which nobody may hold up.
+const LAST_PATIENCE: Duration = Duration::from_millis(100);
+
+/// Enough for who waits for the lock.
+const STACK: usize = 64 << 10;
 
 /// How long somebody who listens may take to be connected.
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
@@ -145,7 +152,7 @@ impl SocketFile {
         let directory = directory(path);
         fs::create_dir_all(directory)
             .map_err(|error| Error::Directory(directory.to_owned(), error))?;
-        let _lock = lock(directory);
+        let _lock = lock(directory, LOCK_PATIENCE);
         make_room(path)?;
         let failed = |error: io::Error| match error.kind() {
             // Only without a lock: somebody else has been faster.
@@ -153,17 +160,20 @@ impl SocketFile {
             _ => Error::Io(path.to_owned(), error),
         };
         let listener = unix_socket::bind(path, MODE).map_err(failed)?;
-        let identity = identity(path).map_err(failed)?;
-        let path = path.to_owned();
+        let made = Pinned::at(path).map_err(failed)?;
         // Removed again if its access cannot be set.
-        let file = Self { path, identity };
-        set_access(spec)?;
+        let file = Self {
+            path: path.to_owned(),
+            identity: identity(made.metadata()),
+        };
+        access::set(&made, path, spec.access).map_err(Error::Access)?;
         Ok((file, listener))
     }
 
     /// Whether the path still leads to it.
     pub(super) fn is_there(&self) -> bool {
-        identity(&self.path).is_ok_and(|identity| identity == self.identity)
+        let there = fs::symlink_metadata(&self.path);
+        there.is_ok_and(|there| identity(&there) == self.identity)
     }
 }
 
@@ -172,12 +182,14 @@ impl SocketFile {
 /// # Errors
 /// If its file cannot be changed so.
 pub(super) fn set_access(spec: &ControlSpec) -> Result<(), Error> {
-    access::set(&spec.socket, spec.access).map_err(Error::Access)
+    let path = &spec.socket;
+    let file = Pinned::at(path).map_err(|error| Error::Io(path.clone(), error))?;
+    access::set(&file, path, spec.access).map_err(Error::Access)
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let _lock = lock(directory(&self.path));
+        let _lock = lock(directory(&self.path), LAST_PATIENCE);
         if self.is_there()
             && let Err(error) = fs::remove_file(&self.path)
         {
@@ -186,16 +198,15 @@ impl Drop for SocketFile {
     }
 }
 
-fn directory(path: &Path) -> &Path {
+pub(super) fn directory(path: &Path) -> &Path {
     match path.parent() {
         Some(parent) if parent != Path::new("") => parent,
         _ => Path::new("."),
     }
 }
 
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let metadata = fs::symlink_metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
+fn identity(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 /// Makes the path free, if nothing that is alive or not ours is there.
@@ -219,9 +230,9 @@ fn remove_stale(path: &Path) -> Result<(), Error> {
 }
 
 /// The lock on a directory, held until the file is dropped; none if there is no
-/// getting it, for instance because the file system knows no locks.
-fn lock(directory: &Path) -> Option<File> {
-    let file = File::open(directory).ok()?;
+/// getting it so soon, or at all because the file system knows no locks.
+fn lock(directory: &Path, patience: Duration) -> Option<File> {
+    let file = open_directory(directory).ok()?;
     if flock(&file, libc::LOCK_EX | libc::LOCK_NB).is_ok() {
         return Some(file);
     }
@@ -233,8 +244,8 @@ fn lock(directory: &Path) -> Option<File> {
         Ok(()) => drop(sender.send(file)),
         Err(error) => log::debug!("cannot lock the control socket's directory: {error}"),
     };
-    waiter.spawn(wait).ok()?;
-    receiver.recv_timeout(LOCK_PATIENCE).ok()
+    waiter.stack_size(STACK).spawn(wait).ok()?;
+    receiver.recv_timeout(patience).ok()
 }
 
 fn flock(file: &File, operation: libc::c_int) -> io::Result<()> {

@@ -54,9 +54,10 @@ fn a_stale_socket_is_replaced_and_a_live_one_is_not() {
     let path = dir.path();
     drop(UnixListener::bind(&path).unwrap());
     let (_file, _listener) = SocketFile::listen(&ControlSpec::at(&path)).unwrap();
-    let before = identity(&path).unwrap();
+    let there = || identity(&fs::symlink_metadata(&path).unwrap());
+    let before = there();
     assert_eq!(error(&path), "another containerpilot is listening on PATH");
-    assert_eq!(identity(&path).unwrap(), before);
+    assert_eq!(there(), before);
 }
 
 #[test]
@@ -169,7 +170,19 @@ fn a_strangers_lock_delays_the_start_but_does_not_prevent_it() {
     let stranger = File::open(&dir.0).unwrap();
     flock(&stranger, libc::LOCK_EX).unwrap();
     let (file, _listener) = SocketFile::listen(&ControlSpec::at(dir.path())).unwrap();
-    drop(stranger);
+    // Nor the end.
     drop(file);
     assert!(!dir.path().exists());
+    drop(stranger);
+}
+
+#[test]
+fn what_is_no_directory_any_more_keeps_nobody_waiting() {
+    let dir = Scratch::new("fifo");
+    let fifo = dir.0.join("d");
+    let made = std::process::Command::new("mkfifo").arg(&fifo).status();
+    assert!(made.unwrap().success());
+    assert!(lock(&fifo, PROBE_PATIENCE).is_none());
+    let error = super::super::notice::Notice::of(&fifo.join("s")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotADirectory);
 }
