@@ -83,6 +83,8 @@ impl Queue {
         let mut state = self.lock();
         if state.bytes.len() + lines.len() > FULL {
             state.refused += 1;
+            // One that is too large by itself finds the writer idle.
+            self.rouse(&mut state);
             return false;
         }
         state.bytes.extend_from_slice(lines);

@@ -6,9 +6,9 @@
 //! file, because on a full disk they are what makes room for it.
 
 use std::ffi::OsString;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use super::block::find_newline;
@@ -25,23 +25,33 @@ pub(super) enum Begun {
     Nothing(io::Error),
 }
 
-/// Opens a log file, or makes one. Non-blocking, so that opening a FIFO that nobody reads is an error at once
-/// instead of a start that hangs.
+/// Opens a log file, or makes one.
 pub(super) fn open_file(path: &Path) -> io::Result<File> {
+    open_or_make(path, 0o666)
+}
+
+/// Non-blocking, so that opening a FIFO that nobody reads is an error at once
+/// instead of a start that hangs.
+fn open_or_make(path: &Path, mode: u32) -> io::Result<File> {
     OpenOptions::new()
         .append(true)
         .create(true)
+        .mode(mode)
         .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
         .open(path)
 }
 
 /// Moves the file at `path` away, if it is still the one that is open and has
-/// not been moved before, and begins a new one like it.
+/// not been moved before, and begins a new one like it. Of a symbolic link, what it
+/// leads to.
 pub(super) fn begin_anew(path: &Path, open: &File, keep: u32, is_moved: bool) -> Begun {
+    let target = fs::canonicalize(path);
+    let path = target.as_deref().unwrap_or(path);
     if !is_moved && let Err(error) = move_away(path, open, keep) {
         return Begun::Nothing(error);
     }
-    match open_file(path) {
+    // Until it is given to whom the old one belongs, nobody else may open it.
+    match open_or_make(path, 0o600) {
         Ok(file) => {
             resemble(&file, open);
             Begun::New(file)
@@ -77,15 +87,23 @@ fn move_away(path: &Path, open: &File, keep: u32) -> io::Result<()> {
     fs::rename(path, numbered(path, 1))
 }
 
-/// A new file has the mode and the owner of the one before, as far as it may.
+/// A new file has the owner and the mode of the one before, as far as it may: who
+/// may not read that one may not read this one at any time.
 fn resemble(new: &File, before: &File) {
     let (Ok(now), Ok(before)) = (new.metadata(), before.metadata()) else {
         return;
     };
-    if now.len() == 0 {
-        let _not_ours = new.set_permissions(before.permissions());
-        let _not_root = fchown(new, Some(before.uid()), Some(before.gid()));
+    if now.len() > 0 {
+        return;
     }
+    let whole = fchown(new, Some(before.uid()), Some(before.gid()));
+    let given = whole.or_else(|_not_root| fchown(new, None, Some(before.gid())));
+    let kept = match given {
+        Ok(()) => 0o7777,
+        Err(_not_of_that_group) => 0o7707,
+    };
+    let mode = Permissions::from_mode(before.mode() & kept);
+    let _not_ours = new.set_permissions(mode);
 }
 
 fn numbered(path: &Path, number: u32) -> PathBuf {
@@ -117,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::logging::tests::Directory;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::symlink;
 
     /// A log whose text is `text`, moved away.
     fn rotate(directory: &Directory, text: &str, keep: u32) {
@@ -179,10 +197,30 @@ mod tests {
         let directory = Directory::new("mode");
         let path = directory.join("log");
         let open = open_file(&path).unwrap();
-        open.set_permissions(fs::Permissions::from_mode(0o640))
-            .unwrap();
-        assert!(matches!(begin_anew(&path, &open, 1, false), Begun::New(_)));
-        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
+        for mode in [0o640, 0o666, 0o400] {
+            open.set_permissions(Permissions::from_mode(mode)).unwrap();
+            assert!(matches!(begin_anew(&path, &open, 1, true), Begun::New(_)));
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, mode);
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn of_a_link_the_file_that_it_leads_to_is_moved_and_the_link_stays() {
+        let directory = Directory::new("link");
+        fs::create_dir(directory.join("disk")).unwrap();
+        let (path, real) = (directory.join("log"), directory.join("disk/real"));
+        symlink("disk/real", &path).unwrap();
+        for text in ["a", "b", "c"] {
+            let open = open_file(&path).unwrap();
+            fs::write(&real, text).unwrap();
+            assert!(matches!(begin_anew(&path, &open, 1, false), Begun::New(_)));
+        }
+        assert_eq!(fs::read_link(&path).unwrap(), Path::new("disk/real"));
+        assert_eq!(fs::read_to_string(&real).unwrap(), "");
+        let old = directory.join("disk/real.1");
+        assert_eq!(fs::read_to_string(old).unwrap(), "c");
+        assert_eq!(fs::read_dir(directory.join("disk")).unwrap().count(), 2);
     }
 
     #[test]

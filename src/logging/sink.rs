@@ -247,6 +247,11 @@ impl Sink {
         self.loss.take()
     }
 
+    /// What was lost could not be told either, which counts as nothing more.
+    pub(crate) fn remember(&mut self, loss: Loss) {
+        self.loss = Some(loss);
+    }
+
     fn lose(&mut self, rest: &[u8], cause: &io::Error) -> u64 {
         let lines = rest.iter().filter(|byte| **byte == b'\n').count() as u64;
         let loss = self.loss.get_or_insert_with(|| Loss {

@@ -82,7 +82,10 @@ impl Writer {
             self.say(Level::Error, &trouble);
         }
         if let Some(loss) = self.sink.recovered() {
-            self.say(Level::Warn, &loss.to_string());
+            let untold = self.say(Level::Warn, &loss.to_string());
+            if untold > 0 {
+                self.sink.remember(loss);
+            }
         }
     }
 
@@ -113,12 +116,15 @@ impl Writer {
         self.say(Level::Error, &format!("{error}: the log goes on as before"));
     }
 
-    /// Writes an entry of its own, past the queue.
-    fn say(&mut self, level: Level, message: &str) {
-        if let Some(line) = self.shared.line(level, None, None, message) {
-            self.shared.buffer.push(None, line.as_slice());
-            let lost = self.sink.write(line.as_slice());
-            self.shared.count_dropped(lost);
-        }
+    /// Writes an entry of its own, past the queue, and returns how many of its lines
+    /// were lost.
+    fn say(&mut self, level: Level, message: &str) -> u64 {
+        let Some(line) = self.shared.line(level, None, None, message) else {
+            return 0;
+        };
+        self.shared.buffer.push(None, line.as_slice());
+        let lost = self.sink.write(line.as_slice());
+        self.shared.count_dropped(lost);
+        lost
     }
 }

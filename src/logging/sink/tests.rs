@@ -47,6 +47,18 @@ fn a_full_disk_costs_the_lines_of_the_batch_and_is_told_once_it_works_again() {
 }
 
 #[test]
+fn what_was_lost_is_not_forgotten_if_telling_it_fails_too() {
+    let mut sink = Sink::open(&file("/dev/full"), None).unwrap();
+    sink.write(b"one\ntwo\n");
+    let loss = sink.recovered().unwrap();
+    sink.write(b"lost 2 lines\n");
+    sink.remember(loss);
+    sink.write(b"three\n");
+    let told = sink.recovered().unwrap().to_string();
+    assert!(told.starts_with("lost 3 lines of the log: "), "{told}");
+}
+
+#[test]
 fn a_reader_that_went_away_costs_lines_and_nothing_else() {
     let (reader, writer) = io::pipe().unwrap();
     let mut sink = over(writer);
