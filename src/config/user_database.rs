@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 use super::source::{self, cause};
 use super::suggest;
+use crate::hash::HashMap;
 
 /// A user, as the kernel knows one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,8 +41,8 @@ pub struct Account {
 /// The users and groups of a host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UserDatabase {
-    passwd: File,
-    group: File,
+    passwd: File<Users>,
+    group: File<Groups>,
 }
 
 impl UserDatabase {
@@ -55,13 +56,9 @@ impl UserDatabase {
 
     /// Those that the texts of `/etc/passwd` and `/etc/group` name.
     pub fn of(passwd: &str, group: &str) -> Self {
-        let file = |path: &str, text: &str| File {
-            path: path.into(),
-            text: OnceCell::from(Ok(Some(text.to_owned()))),
-        };
         Self {
-            passwd: file("/etc/passwd", passwd),
-            group: file("/etc/group", group),
+            passwd: File::of("/etc/passwd", passwd),
+            group: File::of("/etc/group", group),
         }
     }
 
@@ -70,22 +67,29 @@ impl UserDatabase {
     /// # Errors
     /// Why there is none, for an operator.
     pub fn user(&self, text: &str) -> Result<User, String> {
-        let Some(uid) = number(text)? else {
-            let named = self.users()?.find(|(name, _)| *name == text);
-            let names = || self.users().into_iter().flatten().map(|(name, _)| name);
-            return named
-                .map(|(_, user)| user)
-                .ok_or_else(|| self.passwd.unknown("user", text, names()));
+        let uid = number(text)?;
+        let users = self.passwd.content()?;
+        let place = match uid {
+            Some(uid) => users.and_then(|users| users.by_uid.get(&uid)),
+            None => users.and_then(|users| users.by_name.get(text)),
         };
-        let known = self.users()?.find(|(_, user)| user.uid == uid);
-        Ok(known.map_or_else(
-            || User {
+        let known = users
+            .zip(place)
+            .and_then(|(users, place)| users.all.get(*place));
+        match (known, uid) {
+            (Some(user), _) => Ok(user.clone()),
+            (None, Some(uid)) => Ok(User {
                 uid,
                 gid: uid,
                 account: None,
-            },
-            |(_, user)| user,
-        ))
+            }),
+            (None, None) => {
+                let all = users.into_iter().flat_map(|users| &users.all);
+                let accounts = all.filter_map(|user| user.account.as_ref());
+                let names = accounts.map(|account| account.name.as_str());
+                Err(self.passwd.unknown("user", text, names))
+            }
+        }
     }
 
     /// The number of the group of this name or number.
@@ -96,11 +100,12 @@ impl UserDatabase {
         if let Some(gid) = number(text)? {
             return Ok(gid);
         }
-        let named = self.groups()?.find(|group| group.name == text);
-        let names = || self.groups().into_iter().flatten().map(|group| group.name);
-        named
-            .map(|group| group.gid)
-            .ok_or_else(|| self.group.unknown("group", text, names()))
+        let groups = self.group.content()?;
+        let gid = groups.and_then(|groups| groups.by_name.get(text));
+        gid.copied().ok_or_else(|| {
+            let names = groups.into_iter().flat_map(|groups| &groups.names);
+            self.group.unknown("group", text, names.map(String::as_str))
+        })
     }
 
     /// The groups of a user with this primary group: that one first, then all
@@ -113,50 +118,78 @@ impl UserDatabase {
         let Some(account) = &user.account else {
             return Ok(gids);
         };
-        for group in self.groups()? {
-            let mut members = group.members.split(',').map(str::trim);
-            if members.any(|member| member == account.name) && !gids.contains(&group.gid) {
-                gids.push(group.gid);
-            }
-        }
+        let groups = self.group.content()?;
+        let gids_of = groups.and_then(|groups| groups.of_member.get(&account.name));
+        let others = gids_of.into_iter().flatten();
+        gids.extend(others.filter(|gid| **gid != primary));
         Ok(gids)
-    }
-
-    /// The users by their names; a line that names none is passed over, as the C
-    /// library does.
-    fn users(&self) -> Result<impl Iterator<Item = (&str, User)>, String> {
-        let users = self.passwd.lines()?.filter_map(|line| {
-            let [name, _password, uid, gid, _comment, home, shell] = fields(line)?;
-            let account = Account {
-                name: name.to_owned(),
-                home: home.to_owned(),
-                shell: shell.to_owned(),
-            };
-            let user = User {
-                uid: uid.parse().ok()?,
-                gid: gid.parse().ok()?,
-                account: Some(account),
-            };
-            Some((name, user))
-        });
-        Ok(users)
-    }
-
-    fn groups(&self) -> Result<impl Iterator<Item = Group<'_>>, String> {
-        let groups = self.group.lines()?.filter_map(|line| {
-            let [name, _password, gid, members] = fields(line)?;
-            let gid = gid.parse().ok()?;
-            Some(Group { name, gid, members })
-        });
-        Ok(groups)
     }
 }
 
-/// A line of `/etc/group`.
-struct Group<'t> {
-    name: &'t str,
-    gid: u32,
-    members: &'t str,
+/// What `/etc/passwd` says; of a name or a number that comes twice the first entry
+/// counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Users {
+    all: Vec<User>,
+    by_name: HashMap<String, usize>,
+    by_uid: HashMap<u32, usize>,
+}
+
+impl From<&str> for Users {
+    /// A line that names no user is passed over, as the C library does.
+    fn from(text: &str) -> Self {
+        let mut users = Self::default();
+        for line in text.lines() {
+            let Some([name, _password, uid, gid, _comment, home, shell]) = fields(line) else {
+                continue;
+            };
+            let (Some(uid), Some(gid)) = (id(uid), id(gid)) else {
+                continue;
+            };
+            let place = users.all.len();
+            users.by_name.entry(name.to_owned()).or_insert(place);
+            users.by_uid.entry(uid).or_insert(place);
+            let account = Some(Account {
+                name: name.to_owned(),
+                home: home.to_owned(),
+                shell: shell.to_owned(),
+            });
+            users.all.push(User { uid, gid, account });
+        }
+        users
+    }
+}
+
+/// What `/etc/group` says; of a name that comes twice the first entry counts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Groups {
+    names: Vec<String>,
+    by_name: HashMap<String, u32>,
+    /// The groups of each user that is named as a member, each once.
+    of_member: HashMap<String, Vec<u32>>,
+}
+
+impl From<&str> for Groups {
+    fn from(text: &str) -> Self {
+        let mut groups = Self::default();
+        for line in text.lines() {
+            let Some([name, _password, gid, members]) = fields(line) else {
+                continue;
+            };
+            let Some(gid) = id(gid) else {
+                continue;
+            };
+            groups.names.push(name.to_owned());
+            groups.by_name.entry(name.to_owned()).or_insert(gid);
+            for member in members.split(',').map(str::trim) {
+                let gids = groups.of_member.entry(member.to_owned()).or_default();
+                if !gids.contains(&gid) {
+                    gids.push(gid);
+                }
+            }
+        }
+        groups
+    }
 }
 
 /// The fields of a line; fewer than `N` are filled up, further ones passed over.
@@ -169,56 +202,62 @@ fn fields<const N: usize>(line: &str) -> Option<[&str; N]> {
     Some([(); N].map(|()| parts.next().unwrap_or_default()))
 }
 
+/// The id of a user or a group; -1 is nobody's, it means "as it is" to the kernel
+/// (setresuid(2)): who asked for it would stay root.
+fn id(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|id| *id != u32::MAX)
+}
+
 /// The id that a text of digits is; nothing if it is a name.
 fn number(text: &str) -> Result<Option<u32>, String> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(None);
     }
-    match text.parse() {
-        // -1 means "as it is" to the kernel.
-        Ok(id) if id != u32::MAX => Ok(Some(id)),
-        _ => Err(format!(
+    id(text).map(Some).ok_or_else(|| {
+        format!(
             "{text} is no number of a user or group: {} is the greatest",
             u32::MAX - 1
-        )),
-    }
+        )
+    })
 }
 
 /// A file of the database, once it was read: nothing if it does not exist.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct File {
+struct File<T> {
     path: PathBuf,
-    text: OnceCell<Result<Option<String>, String>>,
+    content: OnceCell<Result<Option<T>, String>>,
 }
 
-impl File {
+impl<T: for<'t> From<&'t str>> File<T> {
     fn at(path: &str) -> Self {
         Self {
             path: path.into(),
-            text: OnceCell::new(),
+            content: OnceCell::new(),
         }
     }
 
-    /// The lines of the file; none if it does not exist.
-    fn lines(&self) -> Result<impl Iterator<Item = &str>, String> {
-        let text = self.text().as_ref().map_err(Clone::clone)?;
-        Ok(text.as_deref().unwrap_or_default().lines())
+    fn of(path: &str, text: &str) -> Self {
+        Self {
+            path: path.into(),
+            content: OnceCell::from(Ok(Some(text.into()))),
+        }
     }
 
-    fn text(&self) -> &Result<Option<String>, String> {
-        let refuse = |why: &str| Err(format!("cannot read {:?}: {why}", self.path));
-        self.text
-            .get_or_init(|| match source::read_bytes(&self.path) {
-                Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-                Err(error) => refuse(&cause(&error)),
-            })
+    /// What the file says; nothing if it does not exist.
+    fn content(&self) -> Result<Option<&T>, String> {
+        let read = || match source::read_bytes(&self.path) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).as_ref().into())),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(format!("cannot read {:?}: {}", self.path, cause(&error))),
+        };
+        let content = self.content.get_or_init(read).as_ref();
+        content.map(Option::as_ref).map_err(Clone::clone)
     }
 
     /// That the file has no such entry, and what was probably meant.
     fn unknown<'n>(&self, what: &str, name: &str, names: impl Iterator<Item = &'n str>) -> String {
         let path = self.path.display();
-        match self.text() {
+        match self.content() {
             Ok(None) => {
                 format!("there is no {what} {name:?}: {path} does not exist; write its number")
             }
@@ -244,6 +283,8 @@ app:x:1000:1000:The App,,,:/srv/app:/usr/sbin/nologin
 twin:x:1000:7::/srv/twin:/bin/sh
 short:x:8:8
 broken:x:many:8::/:
+root-by-uid:x:4294967295:9::/:
+root-by-gid:x:9:4294967295::/:
 app:x:9:9:a second one:/:/bin/sh
 ";
 
@@ -254,6 +295,7 @@ video:x:44:root,app
 audio:x:63: twin , app
 again:x:44:app
 nobody:x:65534
+kept:x:4294967295:root,app
 ";
 
     fn database() -> UserDatabase {
@@ -306,6 +348,14 @@ nobody:x:65534
             ("nobody", "there is no user \"nobody\" in /etc/passwd"),
             ("broken", "there is no user \"broken\" in /etc/passwd"),
             ("+nis", "there is no user \"+nis\" in /etc/passwd"),
+            (
+                "root-by-uid",
+                "there is no user \"root-by-uid\" in /etc/passwd",
+            ),
+            (
+                "root-by-gid",
+                "there is no user \"root-by-gid\" in /etc/passwd",
+            ),
             ("", "there is no user \"\" in /etc/passwd"),
             (
                 "4294967295",
@@ -314,6 +364,10 @@ nobody:x:65534
         ] {
             assert_eq!(user(text), Err(error.to_owned()), "{text}");
         }
+        assert_eq!(
+            database().group("kept"),
+            Err("there is no group \"kept\" in /etc/group".to_owned())
+        );
         assert_eq!(
             database().group("vidoe"),
             Err("there is no group \"vidoe\" in /etc/group; did you mean \"video\"?".to_owned())

@@ -179,16 +179,8 @@ impl Step {
                 Err(libc::EPERM) if groups.may_stay => Ok(()),
                 result => result,
             },
-            // The library's own functions would tell all threads of the
-            // supervisor, whose memory this child shares.
-            Self::Group(gid) => {
-                // SAFETY: the call takes integers alone.
-                done(unsafe { libc::syscall(number::SET_GID, *gid, *gid, *gid) } == 0)
-            }
-            Self::User(uid) => {
-                // SAFETY: the call takes integers alone.
-                done(unsafe { libc::syscall(number::SET_UID, *uid, *uid, *uid) } == 0)
-            }
+            Self::Group(gid) => set_id(number::SET_GID, *gid),
+            Self::User(uid) => set_id(number::SET_UID, *uid),
             Self::NoCapabilities => match prctl(libc::PR_CAP_AMBIENT, CLEAR_ALL) {
                 // Kernels before 4.3 have none that would stay.
                 Err(libc::EINVAL) => Ok(()),
@@ -292,6 +284,18 @@ fn set_limit(limit: &Limit) -> Result<(), i32> {
     done(result == 0)
 }
 
+/// Sets the real, the effective and the saved id. -1 would keep them all, those of
+/// the supervisor, and be a success (setresuid(2)).
+fn set_id(call: libc::c_long, id: u32) -> Result<(), i32> {
+    if id == u32::MAX {
+        return Err(libc::EINVAL);
+    }
+    // The library's own functions would tell all threads of the supervisor, whose
+    // memory this child shares.
+    // SAFETY: the call takes integers alone.
+    done(unsafe { libc::syscall(call, id, id, id) } == 0)
+}
+
 fn set_groups(gids: &[u32]) -> Result<(), i32> {
     // SAFETY: there are as many groups as are said.
     let result = unsafe { libc::syscall(number::SET_GROUPS, gids.len(), gids.as_ptr()) };
@@ -378,6 +382,13 @@ mod tests {
                 "\"user\" (0)",
             ]
         );
+    }
+
+    #[test]
+    fn nobody_stays_who_the_supervisor_is_by_an_id_that_means_so() {
+        for step in [Step::Group(u32::MAX), Step::User(u32::MAX)] {
+            assert_eq!(step.take(), Err(libc::EINVAL), "{step}");
+        }
     }
 
     #[test]
