@@ -20,6 +20,7 @@ const JOBS: &str = r#"
       interfaces: "static:127.0.0.1",
       health: { http: { url: "http://127.0.0.1:1/", headers: { Authorization: "Bearer hunter2-header" } }, interval: "100ms", ttl: 5 } },
     { name: "missing", exec: ["/no/such/program", "hunter2-argument"] },
+    { name: "quoting", exec: "true --password=hunter2-'quote --key=hunter2-`tick" },
     { name: "told", when: { source: "SIGHUP" }, exec: ["sh", "-c", "echo $TOLD_TOKEN >>$FACTS"] },
     { name: "unhealthy", when: { source: "app", once: "unhealthy" }, exec: ["sh", "-c", "echo unhealthy >>$FACTS"] },
 "#;

@@ -81,11 +81,11 @@ impl Decode for Exec {
             );
             findings.error(at, message);
         }
-        if one_text && let Some(word) = argv.iter().find(|word| is_shell_syntax(word)) {
+        if one_text && let Some(syntax) = argv.iter().find_map(|word| shell_syntax(word)) {
             findings.warn(
                 at,
                 format!(
-                    "is split at spaces and read by no shell, so `{word}` is passed on as it is; \
+                    "is split at spaces and read by no shell, so `{syntax}` is passed on as it is; \
                      write [\"sh\", \"-c\", \"…\"] for a shell, or a list for arguments with spaces"
                 ),
             );
@@ -99,11 +99,16 @@ fn split(text: &str) -> impl Iterator<Item = String> {
     text.split_ascii_whitespace().map(str::to_owned)
 }
 
-/// Whether a shell would not pass this word on as it is.
-fn is_shell_syntax(word: &str) -> bool {
-    let control = matches!(word, "&&" | "||" | "|" | ";" | "&" | "<");
-    let redirection = word.trim_start_matches(['1', '2', '&']).starts_with('>');
-    control || redirection || word.contains(['"', '\'', '`']) || word.contains("$(")
+/// What a shell would not pass on as it is of a word. Not the word: it may be a
+/// password.
+fn shell_syntax(word: &str) -> Option<&'static str> {
+    let find = |all: &[&'static str], is_it: &dyn Fn(&str) -> bool| {
+        all.iter().copied().find(|syntax| is_it(syntax))
+    };
+    let redirection = word.trim_start_matches(['1', '2', '&']);
+    find(&["&&", "||", "|", ";", "&", "<"], &|all| word == all)
+        .or_else(|| find(&[">>", ">"], &|begin| redirection.starts_with(begin)))
+        .or_else(|| find(&["\"", "'", "`", "$("], &|part| word.contains(part)))
 }
 
 #[cfg(test)]
@@ -173,23 +178,25 @@ mod tests {
 
     #[test]
     fn shell_syntax_in_a_string_is_a_warning() {
-        for (text, word) in [
+        for (text, syntax) in [
             ("'consul info | grep leader'", "|"),
             ("'acme init && check'", "&&"),
             ("'app > /tmp/out'", ">"),
-            ("'app 2>&1'", "2>&1"),
-            ("'app >>/tmp/out'", ">>/tmp/out"),
-            ("\"echo 'hello world'\"", "'hello"),
-            ("'curl -H \"HOST: x\"'", "\"HOST:"),
-            ("'kill $(cat pid)'", "$(cat"),
-            ("'kill `cat pid`'", "`cat"),
+            ("'app 2>&1'", ">"),
+            ("'app >>/tmp/out'", ">>"),
+            ("\"echo 'hello world'\"", "'"),
+            ("'curl -H \"HOST: x\"'", "\""),
+            ("'kill $(cat pid)'", "$("),
+            ("'kill `cat pid`'", "`"),
+            ("\"app --password=hunter2'x\"", "'"),
         ] {
             let warnings = decode(text).1.finish("").unwrap();
             let warning = warnings.first().unwrap().to_string();
             assert!(
-                warning.contains(&format!("so `{word}` is passed on")),
+                warning.contains(&format!("so `{syntax}` is passed on")),
                 "{warning}"
             );
+            assert!(!warning.contains("hunter2"), "{warning}");
         }
         for text in [
             "'app --x=a>b http://h/?a=1&b=2'",

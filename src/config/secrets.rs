@@ -69,7 +69,7 @@ fn value_end(line: &[char], start: usize) -> usize {
     let mut is_escaped = false;
     for (place, c) in line.iter().enumerate().skip(first + 1) {
         let is_end = match is_string {
-            true => !is_escaped && c == quote,
+            true => !is_escaped && c == quote && ends_a_string(line, place),
             false => matches!(c, ',' | '}' | ']'),
         };
         if is_end {
@@ -80,12 +80,25 @@ fn value_end(line: &[char], start: usize) -> usize {
     line.len()
 }
 
+/// Whether the quote there is the end of a string, and not the very one in a secret
+/// for which the line is no JSON5.
+fn ends_a_string(line: &[char], quote: usize) -> bool {
+    let mut behind = line.iter().skip(quote + 1);
+    let next = behind.find(|c| !c.is_whitespace());
+    next.is_none_or(|next| matches!(next, ',' | '}' | ']' | '/'))
+}
+
 /// Where the value ends that follows a `=`, as in `--password=VALUE`.
 fn argument_end(line: &[char], start: usize) -> usize {
-    let is_end = |c: &char| c.is_whitespace() || "\"'`,;&]}".contains(*c);
-    let rest = line.get(start..).unwrap_or_default();
-    let length = rest.iter().position(is_end).unwrap_or(rest.len());
-    start + length
+    let places = line.iter().enumerate().skip(start);
+    let mut ends = places.filter(|(place, c)| match c {
+        '"' | '\'' => {
+            line.get(place + 1).is_none_or(|next| next.is_whitespace())
+                || ends_a_string(line, *place)
+        }
+        c => c.is_whitespace() || **c == '&',
+    });
+    ends.next().map_or(line.len(), |(place, _)| place)
 }
 
 /// Where the password of a URL ends, as in `http://user:password@host`, if this is
@@ -122,7 +135,9 @@ mod tests {
 
     #[test]
     fn a_line_that_is_no_configuration_is_masked_in_no_time() {
-        for piece in ["a:", "token:", ":", "{a:{", "//a:", "token=", "="] {
+        for piece in [
+            "a:", "token:", ":", "{a:{", "//a:", "token=", "=", "token:\"", "token='", "token=' ",
+        ] {
             let line = piece.repeat(100_000 / piece.len());
             assert_eq!(masked(&line).len(), line.len());
         }
@@ -145,6 +160,14 @@ mod tests {
             (
                 "exec: [\"x\", \"--password=hunter2\", \"-v=1\"]",
                 "exec: [\"x\", \"--password=*******\", \"-v=1\"]",
+            ),
+            (
+                "exec: \"x --password=k9`Xz\"Q'7,8]9 -v\", b: \"c\"",
+                "exec: \"x --password=*****\"*'***** -v\", b: \"c\"",
+            ),
+            (
+                "{ TOKEN: \"hunt\"er'2\", b: \"c\" }",
+                "{ TOKEN: \"****\"**'*\", b: \"c\" }",
             ),
             (
                 "\"http://h/?token=hunter2&b=c\"",
