@@ -22,7 +22,7 @@ use crate::handoff::{Taker, handoff};
 use crate::inbox::{Inbox, inbox};
 use crate::init::Watchdog;
 use crate::logging::Log;
-use crate::message::{Action, ExitStatus, Message, Pid, Wish};
+use crate::message::{Action, ExecId, ExitStatus, Message, Pid, Wish};
 use crate::preparation::{Common, Current, Origin, Prepared, address, load, open};
 use crate::probe;
 use crate::process::children::{self, Children, signal_group, signal_process};
@@ -250,6 +250,7 @@ impl MainLoop {
                 }
                 Action::Probe(probe) => probe::start(probe, &self.common.inbox),
                 Action::SignalGroup(pid, signal) => tell(pid, signal),
+                Action::EndGroup(exec, pid) => self.end_group(exec, pid),
                 Action::Signal(pid, signal) => {
                     if let Err(error) = signal_process(pid, signal) {
                         log::error!("cannot send signal {signal} to process {pid}: {error}");
@@ -279,6 +280,17 @@ impl MainLoop {
                 Action::TakeOver => self.take_over(),
                 Action::LoadConfig(environment, dry_run) => self.load_config(environment, dry_run),
             }
+        }
+    }
+
+    /// Once its leader is reaped, the number of a group that is gone may be another's.
+    fn end_group(&self, exec: ExecId, pid: Pid) {
+        let is_its = match self.children.exec(pid) {
+            Some(owner) => owner == exec,
+            None => children::is_left_over(pid),
+        };
+        if is_its {
+            tell(pid, libc::SIGKILL);
         }
     }
 

@@ -278,6 +278,9 @@ pub enum Action {
     Probe(Probe),
     /// Send a signal to the process group that this pid leads.
     SignalGroup(Pid, i32),
+    /// Kill what an execution that has ended, perhaps long ago, left behind in the
+    /// process group that this pid led.
+    EndGroup(ExecId, Pid),
     /// Send a signal to this one process.
     Signal(Pid, i32),
     /// Show an event to whoever follows them.

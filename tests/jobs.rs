@@ -181,6 +181,32 @@ fn what_is_left_of_a_jobs_group_dies_with_it() {
 }
 
 #[test]
+fn what_the_last_run_has_left_dies_with_a_job_that_rests_between_two_runs() {
+    let daemon = "exec 9>>$LIFELINE; sleep 1000 >/dev/null 2>&1 & echo left >>$FACTS";
+    let jobs = jobs(&format!(
+        r#"{{ name: "hourly", exec: ["sh", "-c", "{daemon}"], when: {{ interval: "1h" }} }},
+           {{ name: "failing", exec: ["sh", "-c", "mkdir $DIR/tried && exit 1; {daemon}; exit 1"],
+             restarts: "unlimited", backoff: {{ initial: "1h", max: "1h" }} }},
+           {{ name: "keeper", exec: ["sleep", "1000"] }}"#,
+    ));
+    let mut supervisor = jobs.ready();
+    supervisor.facts.expect(&["left", "left"]);
+    let rest = ["-wait", "hourly=idle", "-wait", "failing=backoff"];
+    supervisor.client(&rest).success();
+    assert!(supervisor.lifeline.is_held());
+    supervisor
+        .client(&["-stop", "hourly", "-stop", "failing"])
+        .success();
+    supervisor.lifeline.wait_for_end();
+    supervisor.client(&["-start", "hourly"]).success();
+    supervisor.facts.expect(&["left"]);
+    supervisor.client(&["-wait", "hourly=idle"]).success();
+    assert!(supervisor.lifeline.is_held());
+    assert_eq!(supervisor.terminate(), 0);
+    supervisor.lifeline.wait_for_end();
+}
+
+#[test]
 fn a_grandchild_that_holds_the_pipe_delays_nothing_and_is_still_logged() {
     let mut supervisor = jobs(
         r#"{ name: "a", exec: ["sh", "-c",

@@ -70,7 +70,7 @@ impl Children {
     /// unless a start hangs in execve(2), and then only orphans wait for it.
     pub fn next_ended(&mut self) -> Option<Ended> {
         let (pid, status) = peek(libc::P_ALL, 0)?;
-        let exec = self.execs.get(&pid).copied();
+        let exec = self.exec(pid);
         let is_unclear = exec.is_none() && !self.starting.is_empty();
         if is_unclear && leads_its_group(pid) && self.is_doubtful(pid) {
             return self.next_known();
@@ -96,6 +96,11 @@ impl Children {
         seen.is_some_and(|youngest| oldest <= youngest)
     }
 
+    /// Which execution a child is that is not reaped yet.
+    pub fn exec(&self, pid: Pid) -> Option<ExecId> {
+        self.execs.get(&pid).copied()
+    }
+
     /// The processes of the executions that run.
     pub fn pids(&self) -> impl Iterator<Item = Pid> {
         self.execs.keys().copied()
@@ -119,6 +124,23 @@ impl Children {
 pub fn signal_group(pid: Pid, signal: i32) -> io::Result<()> {
     // A negative pid names a process group.
     send(-pid, signal)
+}
+
+/// Whether a process group is there that its leader, who is reaped, has left to us.
+///
+/// As long as a group has a member its number goes to nobody else: who has it as a
+/// pid leads another group. And a member that is a child of ours stays one until it
+/// is reaped, so that the group can be signalled.
+pub fn is_left_over(group: Pid) -> bool {
+    let has_child = |id| look(libc::P_PGID, id, libc::WEXITED).is_some();
+    libc::id_t::try_from(group).is_ok_and(has_child) && !is_anybody(group)
+}
+
+/// Whether there is a process with this pid, be it a zombie or a stranger.
+fn is_anybody(pid: Pid) -> bool {
+    // SAFETY: kill takes no pointers; without a signal it only looks.
+    let refused = unsafe { libc::kill(pid, 0) } != 0;
+    !(refused && io::Error::last_os_error().raw_os_error() == Some(libc::ESRCH))
 }
 
 /// Sends `signal` to one child. One that is gone already needs no signal; any
@@ -238,6 +260,7 @@ fn release(pid: Pid) {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::os::unix::process::CommandExt as _;
     use std::process::{Child, Command, Stdio};
 
     use super::*;
@@ -250,10 +273,15 @@ mod tests {
     struct Cat(Child);
 
     impl Cat {
+        /// One that leads a group of its own.
         fn new() -> Self {
+            Self::of_group(0)
+        }
+
+        fn of_group(leader: Pid) -> Self {
             let mut command = Command::new("cat");
             command.stdin(Stdio::piped()).stdout(Stdio::null());
-            Self(command.spawn().unwrap())
+            Self(command.process_group(leader).spawn().unwrap())
         }
 
         fn pid(&self) -> Pid {
@@ -316,5 +344,17 @@ mod tests {
         let nobody = Pid::MAX;
         assert!(!children.did_start(ONE, nobody));
         assert_eq!(peek_one(nobody), None);
+    }
+
+    #[test]
+    fn a_group_is_left_over_from_the_end_of_its_leader_to_that_of_its_last_member() {
+        let leader = Cat::new();
+        let group = leader.pid();
+        let member = Cat::of_group(group);
+        assert!(!is_left_over(group), "somebody has its number as a pid");
+        drop(leader);
+        assert!(is_left_over(group));
+        drop(member);
+        assert!(!is_left_over(group));
     }
 }

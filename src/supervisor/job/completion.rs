@@ -5,6 +5,7 @@ use log::Level;
 
 use super::{Job, State, Step};
 use crate::event::Code;
+use crate::message::Action;
 use crate::sorted::SortedSet;
 use crate::supervisor::JobId;
 use crate::supervisor::effects::{Effects, Outcome, Phase};
@@ -130,6 +131,9 @@ impl Job {
     }
 
     pub(super) fn finish(&mut self, fx: &mut Effects) {
+        if let Some((exec, pid)) = self.left.take() {
+            fx.actions.push(Action::EndGroup(exec, pid));
+        }
         self.enter(State::Complete, fx);
         fx.came_to_rest = true;
         fx.outcomes.push((self.id, Outcome::Gone));

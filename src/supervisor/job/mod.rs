@@ -100,6 +100,9 @@ pub(super) struct Job {
     held: bool,
     /// Runs that events or a tick asked for while one was alive.
     owed: u64,
+    /// The last run that has ended and the group that it led, if something of it may
+    /// be left there.
+    left: Option<(ExecId, Pid)>,
     row: Row,
     history: History,
     health: Option<Health>,
@@ -124,6 +127,7 @@ impl Job {
             retired: false,
             held: false,
             owed: 0,
+            left: None,
             row: Row::default(),
             history: History::new(now),
             health,

@@ -56,6 +56,7 @@ impl Job {
         if let Some(signal) = run.signal.take() {
             fx.signal(pid, signal);
         }
+        self.left = None;
         self.note_start(fx);
         fx.outcomes.push((self.id, Outcome::Up));
         fx.set_running(self.id, &self.pid_variable, Some(pid));
@@ -185,8 +186,9 @@ impl Job {
         };
         self.note_exit(status, cause, fx);
         self.run_ended(exec, success, took, fx);
-        if let Some(pid) = pid.filter(|_| unhealthy || self.is_stopping()) {
-            fx.signal(pid, libc::SIGKILL);
+        match pid {
+            Some(pid) if unhealthy || self.is_stopping() => fx.signal(pid, libc::SIGKILL),
+            pid => self.left = pid.map(|pid| (exec, pid)),
         }
     }
 

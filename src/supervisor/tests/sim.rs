@@ -2,6 +2,7 @@
 //! of all that it does, one line each: `ms verb subject`.
 
 mod expectations;
+mod leftovers;
 mod operators;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,6 +20,7 @@ use crate::message::{
 use crate::supervisor::effects::Phase;
 use crate::supervisor::{Identity, JobId, Supervisor};
 use crate::telemetry::metrics::{ConsulRequests, Requests};
+use leftovers::Leftovers;
 pub(super) use operators::Answered;
 
 /// A live process of the world.
@@ -58,6 +60,9 @@ pub(super) struct Sim {
     pub(super) catalog_obeys: bool,
     /// Processes start only when told to.
     pub(super) manual_starts: bool,
+    leftovers: Leftovers,
+    /// The record shows the end of what runs have left behind.
+    pub(super) shows_leftovers: bool,
     facts: VecDeque<Message>,
     /// Operations that are not answered yet.
     operations: Vec<(ReplyTo, Operation)>,
@@ -105,6 +110,8 @@ impl Sim {
             namesakes,
             catalog_obeys: false,
             manual_starts,
+            leftovers: Leftovers::default(),
+            shows_leftovers: false,
             facts: VecDeque::new(),
             operations: Vec::new(),
             answers: Vec::new(),
@@ -280,6 +287,7 @@ impl Sim {
             Action::Spawn(spawn) => self.spawn(&spawn),
             Action::Probe(probe) => self.probe(&probe),
             Action::SignalGroup(pid, signal) => self.signal_group(pid, signal),
+            Action::EndGroup(_, pid) => self.end_group(pid),
             Action::Signal(pid, signal) => self.note("pass on", &format!("{signal} to {pid}")),
             Action::Log(log::Level::Debug, None, text) => {
                 let event = text.strip_prefix("event: ");
@@ -399,6 +407,9 @@ impl Sim {
         assert!(process.pid.is_none(), "{name} has started");
         self.next_pid += 1;
         process.pid = Some(self.next_pid);
+        if is_run(name) {
+            self.leftovers.follow(process.job);
+        }
         self.facts
             .push_back(Message::DidStart(process.exec, self.next_pid));
     }
@@ -412,6 +423,7 @@ impl Sim {
         // A group whose leader is gone gets SIGKILL for its leftovers, no more.
         let Some(name) = name else {
             assert_eq!(signal, libc::SIGKILL, "signal {signal} to a dead process");
+            self.end_group(pid);
             return;
         };
         match signal {
@@ -430,13 +442,22 @@ impl Sim {
             .processes
             .remove(name)
             .unwrap_or_else(|| panic!("{name} is not alive"));
-        assert!(process.pid.is_some(), "{name} has not started");
+        let pid = process.pid;
+        let pid = pid.unwrap_or_else(|| panic!("{name} has not started"));
+        if is_run(name) && status != ExitStatus::Signal(libc::SIGKILL) {
+            self.leftovers.leave(pid, name, &process);
+        }
         self.facts.push_back(Message::DidExit(process.exec, status));
     }
 
     fn note(&mut self, verb: &str, subject: &str) {
         self.record.push(format!("{} {verb} {subject}", self.ms()));
     }
+}
+
+/// Whether this is a process of a job, and not of its check.
+fn is_run(name: &str) -> bool {
+    !name.starts_with("check.")
 }
 
 /// Whether several jobs share a name.

@@ -2,6 +2,7 @@
 
 use super::sim::Sim;
 use super::specs::job;
+use crate::control::request::Verb;
 use crate::event::Code;
 use crate::message::Signal;
 
@@ -107,4 +108,91 @@ fn a_signal_that_is_no_request_counts_as_one_all_the_same() {
          0 event {Stopped, app}",
     );
     sim.expect_done();
+}
+
+#[test]
+fn what_the_last_run_has_left_ends_with_a_job_that_rests_between_its_runs() {
+    let jobs = || {
+        [
+            job("idle").each(Code::Signal, "SIGHUP"),
+            job("clock").every(60_000),
+            job("failing").forever(),
+        ]
+    };
+    let mut sim = Sim::new(jobs().into());
+    sim.shows_leftovers = true;
+    sim.signal(Signal::Hangup);
+    sim.exit("idle", 0);
+    sim.exit("clock", 0);
+    // The first restart is at once, the next one waits.
+    sim.exit("failing", 1);
+    sim.exit("failing", 1);
+    sim.take_record();
+    let [idle, ..] = jobs();
+    sim.reload(vec![idle]);
+    sim.expect(
+        "0 info reload: stop job[clock]
+         0 info reload: stop job[failing]
+         0 info reload: 4 kept, 2 changed
+         0 event {Stopping, clock}
+         0 event {Stopping, failing}
+         0 end what is left of clock
+         0 event {Stopped, clock}
+         0 end what is left of failing
+         0 event {Stopped, failing}",
+    );
+    sim.signal(Signal::Terminate);
+    let record = sim.take_record();
+    assert!(record.contains(&"0 end what is left of idle".to_owned()));
+    sim.expect_done();
+}
+
+#[test]
+fn what_a_run_has_left_may_stay_until_the_jobs_that_run_before_the_end_are_done() {
+    let pre = job("pre").once(Code::Stopping, "daemon");
+    let mut sim = Sim::new(vec![job("daemon").each(Code::Signal, "SIGHUP"), pre]);
+    sim.shows_leftovers = true;
+    sim.signal(Signal::Hangup);
+    sim.exit("daemon", 0);
+    sim.take_record();
+    sim.operate(Verb::Stop, "daemon");
+    sim.expect(
+        "0 info daemon is told to stop
+         0 event {Stopping, daemon}
+         0 spawn pre",
+    );
+    sim.exit("pre", 0);
+    let record = sim.take_record();
+    let end = record.iter().position(|line| line.ends_with("of daemon"));
+    let stopped = record.iter().position(|line| line.contains("Stopped, d"));
+    assert!(end.is_some() && end < stopped, "{record:?}");
+}
+
+#[test]
+fn a_run_that_could_not_be_started_is_none_that_has_left_something() {
+    let mut sim = Sim::with_manual_starts(vec![job("app").restarts(3), job("other")]);
+    sim.shows_leftovers = true;
+    sim.start("app");
+    sim.exit("app", 0);
+    sim.fail_to_start("app");
+    sim.take_record();
+    sim.fail_to_start("app");
+    sim.operate(Verb::Stop, "app");
+    let record = sim.take_record();
+    assert!(record.contains(&"0 end what is left of app".to_owned()));
+}
+
+#[test]
+fn what_runs_before_the_last_have_left_is_not_touched() {
+    let mut sim = Sim::new(vec![job("app").each(Code::Signal, "SIGHUP"), job("other")]);
+    sim.shows_leftovers = true;
+    for _ in 0..3 {
+        sim.signal(Signal::Hangup);
+        sim.exit("app", 0);
+    }
+    sim.take_record();
+    sim.operate(Verb::Stop, "app");
+    let record = sim.take_record();
+    let ends = record.iter().filter(|line| line.contains("what is left"));
+    assert_eq!(ends.count(), 1, "{record:?}");
 }

@@ -38,5 +38,10 @@ impl Sim {
             "live processes: {:?}",
             self.processes
         );
+        assert!(
+            !self.leftovers.are_there(),
+            "left behind: {:?}",
+            self.leftovers
+        );
     }
 }
