@@ -14,6 +14,10 @@ use support::{Supervisor, jobs};
 /// Part of every secret.
 const SECRET: &str = "hunter2";
 
+/// The check of a job below.
+const CHECK: &str =
+    r#"http: { url: "http://127.0.0.1:1/", headers: { Authorization: "Bearer hunter2-header" } }"#;
+
 const JOBS: &str = r#"
     { name: "app", exec: ["sh", "-c", "echo $TOP $DB_PASSWORD $FILE_KEY $API_KEY >>$FACTS; exec sleep 1000", "hunter2-argument"],
       env: { DB_PASSWORD: "hunter2-env" }, envFile: "@DIR@/secrets.env", port: 1,
@@ -129,6 +133,9 @@ fn no_secret_is_logged_answered_or_printed() {
             "DB_PASSWORD: [\"hunter2-another\"]",
         ),
         ("port: 1,", "port: 'one',"),
+        (CHECK, "tcp: 'postgres://me:hunter2-tcp@db:5432'"),
+        (CHECK, "http: 'http:/me:hunter2-http@db/'"),
+        (CHECK, "unix: 'unix://me:hunter2-unix@db'"),
     ] {
         supervisor.change_config(right, wrong);
         shown.client(&supervisor, &["-reload", "-v"]);

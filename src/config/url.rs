@@ -63,16 +63,13 @@ impl fmt::Display for HostPort {
 }
 
 impl fmt::Display for Url {
+    /// Without the query, which may be a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            is_secure,
-            place,
-            target,
-        } = self;
-        match (place, is_secure) {
-            (Place::Unix(path), _) => write!(f, "unix:{}:{target}", path.display()),
-            (Place::Tcp(_), true) => write!(f, "https://{}{target}", self.authority()),
-            (Place::Tcp(_), false) => write!(f, "http://{}{target}", self.authority()),
+        let path = self.path();
+        match (&self.place, self.is_secure) {
+            (Place::Unix(socket), _) => write!(f, "unix:{}:{path}", socket.display()),
+            (Place::Tcp(_), true) => write!(f, "https://{}{path}", self.authority()),
+            (Place::Tcp(_), false) => write!(f, "http://{}{path}", self.authority()),
         }
     }
 }
@@ -83,18 +80,22 @@ impl HostPort {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if text.contains("://") {
-            return Err(format!("{text:?} is a URL; write HOST:PORT"));
-        }
         if text.contains('@') {
             return Err("an address with a user is not taken; write HOST:PORT".to_owned());
+        }
+        if text.contains("://") {
+            let text = masked(text);
+            return Err(format!("{text:?} is a URL; write HOST:PORT"));
         }
         let text = match text.bytes().all(|byte| byte.is_ascii_digit()) {
             true => &format!(":{text}"),
             false => text,
         };
         let (host, port) = split_port(text)?;
-        let port = port.ok_or_else(|| format!("{text:?} has no port; write \"{text}:PORT\""))?;
+        let port = port.ok_or_else(|| {
+            let text = masked(text);
+            format!("{text:?} has no port; write \"{text}:PORT\"")
+        })?;
         let host = match host {
             "" => "127.0.0.1".to_owned(),
             host => self::host(host)?,
@@ -112,7 +113,7 @@ fn split_port(text: &str) -> Result<(&str, Option<u16>), String> {
     let port = port.trim_start_matches(':');
     match port.parse() {
         Ok(number) if number > 0 && !port.starts_with('+') => Ok((host, Some(number))),
-        _ => Err(format!("the port of {text:?} must be 1 to 65535")),
+        _ => Err(format!("the port of {:?} must be 1 to 65535", masked(text))),
     }
 }
 
@@ -130,7 +131,7 @@ fn host(text: &str) -> Result<String, String> {
     }
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
     if text.is_empty() || text.len() > LONGEST_HOST || !text.bytes().all(is_allowed) {
-        return Err(format!("{text:?} is no host name"));
+        return Err(format!("{:?} is no host name", masked(text)));
     }
     // What is digits and dots was meant to be an address.
     let is_numeric = text
@@ -148,7 +149,11 @@ fn host(text: &str) -> Result<String, String> {
 /// What is wrong with it.
 pub fn socket_path(text: &str) -> Result<PathBuf, String> {
     if !text.starts_with('/') {
-        return Err(format!("{text:?} is no absolute path"));
+        // What begins with the sign is an abstract address, and has no user.
+        return Err(match text.find('@') {
+            Some(1..) => "an address with a user is not taken; write an absolute path".to_owned(),
+            Some(0) | None => format!("{:?} is no absolute path", masked(text)),
+        });
     }
     if text.len() > MAX_PATH {
         return Err(format!(
@@ -159,6 +164,33 @@ pub fn socket_path(text: &str) -> Result<PathBuf, String> {
     Ok(text.into())
 }
 
+/// The scheme of a reference and what follows its colon (RFC 3986, 3.1).
+fn scheme(text: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = text.split_once(':')?;
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    let is_scheme =
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_part);
+    is_scheme.then_some((scheme, rest))
+}
+
+/// Whether such a scheme is the one with TLS.
+fn is_secure(scheme: &str) -> Result<bool, String> {
+    match scheme {
+        _ if scheme.eq_ignore_ascii_case("http") => Ok(false),
+        _ if scheme.eq_ignore_ascii_case("https") => Ok(true),
+        _ => Err(format!("unknown scheme {scheme:?} (allowed: http, https)")),
+    }
+}
+
+/// What is wrong with a URL; nothing of it is quoted that may be a password,
+/// wherever it was cut.
+fn wrong(url: &str, why: String) -> String {
+    match url.contains('@') {
+        true => "is no URL, and not shown: what stands before a @ may be a password".to_owned(),
+        false => why,
+    }
+}
+
 impl Url {
     /// Reads `http://host[:port]/path`, the same with `https`, or
     /// `unix:/socket:/path`.
@@ -166,40 +198,45 @@ impl Url {
     /// # Errors
     /// What is wrong with it.
     pub fn parse(text: &str) -> Result<Self, String> {
-        if let Some(socket) = text.strip_prefix("unix:") {
-            return Self::parse_unix(socket);
+        match text.strip_prefix("unix:") {
+            Some(socket) => Self::parse_unix(socket).map_err(|why| wrong(text, why)),
+            None => Self::parse_web(text),
         }
-        let has_user = |rest: &str| {
-            rest.split(['/', '?', '#'])
-                .next()
-                .unwrap_or_default()
-                .contains('@')
-        };
-        const NO_USER: &str =
-            "a URL with a user is not taken; put it into headers: {Authorization: \"…\"}";
-        let (is_secure, rest) = match text.split_once("://") {
-            Some((_, rest)) if has_user(rest) => return Err(NO_USER.to_owned()),
-            None if has_user(text) => return Err(NO_USER.to_owned()),
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
-            Some((scheme, _)) => {
-                return Err(format!("unknown scheme {scheme:?} (allowed: http, https)"));
-            }
+    }
+
+    /// Reads what a server may say, too: no socket of this machine.
+    fn parse_web(text: &str) -> Result<Self, String> {
+        let parts =
+            scheme(text).and_then(|(scheme, rest)| Some((scheme, rest.strip_prefix("//")?)));
+        let after = parts.map_or(text, |(_, rest)| rest);
+        let authority = after.split(['/', '?', '#']).next().unwrap_or_default();
+        if authority.contains('@') {
+            return Err(
+                "a URL with a user is not taken; put it into headers: {Authorization: \"…\"}"
+                    .to_owned(),
+            );
+        }
+        let read = match parts {
+            Some((scheme, _)) => Self::with(scheme, authority, after),
             None => {
                 let text = masked(text);
                 let hint = match text.starts_with('/') {
                     true => format!("http://localhost:PORT{text}"),
                     false => format!("http://{text}"),
                 };
-                return Err(format!("{text:?} is no URL; did you mean {hint:?}?"));
+                Err(format!("{text:?} is no URL; did you mean {hint:?}?"))
             }
         };
-        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, target) = rest.split_at(end);
+        read.map_err(|why| wrong(text, why))
+    }
+
+    /// What follows the slashes begins with the authority.
+    fn with(scheme: &str, authority: &str, after: &str) -> Result<Self, String> {
+        let is_secure = is_secure(scheme)?;
         let (host, port) = split_port(authority)?;
         if host.is_empty() {
-            let text = masked(text);
-            return Err(format!("{text:?} names no host; this one is \"localhost\""));
+            let whom = format!("{scheme}://{authority}");
+            return Err(format!("{whom:?} names no host; this one is \"localhost\""));
         }
         let default = if is_secure { 443 } else { 80 };
         Ok(Self {
@@ -208,7 +245,7 @@ impl Url {
                 host: self::host(host)?,
                 port: port.unwrap_or(default),
             }),
-            target: self::target(target)?,
+            target: target(after.get(authority.len()..).unwrap_or_default())?,
         })
     }
 
@@ -235,21 +272,33 @@ impl Url {
         }
     }
 
+    /// The path without the query.
+    fn path(&self) -> &str {
+        self.target.split('?').next().unwrap_or_default()
+    }
+
     /// Where a redirect from here leads that says `location`. One to the host that
-    /// was asked stays at the same socket.
+    /// was asked stays at the same socket; none leads to another socket of this
+    /// machine, of whose names a server knows nothing.
     ///
     /// # Errors
     /// Why that can't be followed.
     pub fn join(&self, location: &str) -> Result<Self, String> {
-        let scheme = if self.is_secure { "https:" } else { "http:" };
+        let own = if self.is_secure { "https:" } else { "http:" };
         let location = location.split('#').next().unwrap_or_default();
-        let here = format!("{scheme}//{}", self.authority());
-        let to = match location {
-            _ if location.starts_with("//") => format!("{scheme}{location}"),
-            _ if location.contains("://") => location.to_owned(),
-            _ if location.starts_with('/') => format!("{here}{location}"),
-            _ => {
-                let path = self.target.split('?').next().unwrap_or_default();
+        let here = format!("{own}//{}", self.authority());
+        let to = match scheme(location) {
+            Some((other, rest)) => {
+                is_secure(other)?;
+                if !rest.starts_with("//") {
+                    return Err("names no host".to_owned());
+                }
+                location.to_owned()
+            }
+            None if location.starts_with("//") => format!("{own}{location}"),
+            None if location.starts_with('/') => format!("{here}{location}"),
+            None => {
+                let path = self.path();
                 let directory = match location.starts_with('?') {
                     true => path,
                     false => path.rsplit_once('/').map_or("", |(before, _)| before),
@@ -258,7 +307,7 @@ impl Url {
                 format!("{here}{directory}{slash}{location}")
             }
         };
-        let mut next = Self::parse(&to)?;
+        let mut next = Self::parse_web(&to)?;
         if next.is_secure == self.is_secure && next.authority() == self.authority() {
             next.place.clone_from(&self.place);
         }
@@ -281,141 +330,4 @@ fn target(text: &str) -> Result<String, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn a_host_and_a_port_in_every_spelling() {
-        for (text, expected) in [
-            ("localhost:80", "localhost:80"),
-            ("10.0.0.1:65535", "10.0.0.1:65535"),
-            ("[::1]:8080", "[::1]:8080"),
-            ("my_db-1.example.:5432", "my_db-1.example.:5432"),
-            (":8080", "127.0.0.1:8080"),
-            ("8080", "127.0.0.1:8080"),
-        ] {
-            let read = HostPort::parse(text).unwrap();
-            assert_eq!(read.to_string(), expected, "{text}");
-        }
-        for (text, error) in [
-            (
-                "localhost",
-                "\"localhost\" has no port; write \"localhost:PORT\"",
-            ),
-            ("[::1]", "\"[::1]\" has no port; write \"[::1]:PORT\""),
-            (
-                "localhost:0",
-                "the port of \"localhost:0\" must be 1 to 65535",
-            ),
-            (
-                "localhost:http",
-                "the port of \"localhost:http\" must be 1 to 65535",
-            ),
-            ("0", "the port of \":0\" must be 1 to 65535"),
-            ("db:+80", "the port of \"db:+80\" must be 1 to 65535"),
-            ("65536", "the port of \":65536\" must be 1 to 65535"),
-            (
-                "::1:80",
-                "\"::1\" is no host; write an IPv6 address in brackets",
-            ),
-            ("[::x]:80", "\"::x\" is no IPv6 address"),
-            ("my db:80", "\"my db\" is no host name"),
-            ("1.2.3:80", "\"1.2.3\" is no IPv4 address"),
-            ("http://db:80", "\"http://db:80\" is a URL; write HOST:PORT"),
-        ] {
-            assert_eq!(HostPort::parse(text).unwrap_err(), error, "{text}");
-        }
-    }
-
-    fn shown(url: &Url) -> String {
-        let secure = if url.is_secure { "tls " } else { "" };
-        format!("{secure}{} {} {}", url.place, url.authority(), url.target)
-    }
-
-    #[test]
-    fn urls_in_every_spelling() {
-        for (text, expected) in [
-            ("http://localhost", "localhost:80 localhost /"),
-            ("http://localhost:80/", "localhost:80 localhost /"),
-            (
-                "HTTP://[::1]:8080/a/b?c=d",
-                "[::1]:8080 [::1]:8080 /a/b?c=d",
-            ),
-            ("http://[::1]/", "[::1]:80 [::1] /"),
-            ("https://db", "tls db:443 db /"),
-            ("https://db:80?x", "tls db:80 db:80 /?x"),
-            ("unix:/run/app.sock", "\"/run/app.sock\" localhost /"),
-            (
-                "unix:/run/app.sock:/health?x=:/y",
-                "\"/run/app.sock\" localhost /health?x=:/y",
-            ),
-        ] {
-            assert_eq!(shown(&Url::parse(text).unwrap()), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_url_says_what_was_probably_meant() {
-        for (text, error) in [
-            (
-                "localhost:80/x",
-                "\"localhost:80/x\" is no URL; did you mean \"http://localhost:80/x\"?",
-            ),
-            (
-                "/health",
-                "\"/health\" is no URL; did you mean \"http://localhost:PORT/health\"?",
-            ),
-            ("", "\"\" is no URL; did you mean \"http://\"?"),
-            ("ftp://db/", "unknown scheme \"ftp\" (allowed: http, https)"),
-            (
-                "http://:80/",
-                "\"http://:80/\" names no host; this one is \"localhost\"",
-            ),
-            ("http://db:0/", "the port of \"db:0\" must be 1 to 65535"),
-            (
-                "http://a:b@db/",
-                "a URL with a user is not taken; put it into headers: {Authorization: \"…\"}",
-            ),
-            ("http://db/a b", "' ' must be percent-encoded in a URL"),
-            ("http://db/ü", "'ü' must be percent-encoded in a URL"),
-            (
-                "http://db/#x",
-                "a fragment (#…) is never sent; leave it out",
-            ),
-            ("unix:app.sock", "\"app.sock\" is no absolute path"),
-        ] {
-            assert_eq!(Url::parse(text).unwrap_err(), error, "{text}");
-        }
-        let long = format!("/{}", "x".repeat(107));
-        let why = socket_path(&long).unwrap_err();
-        assert_eq!(
-            why,
-            "the path has 108 bytes, and that of a socket at most 107"
-        );
-    }
-
-    #[test]
-    fn redirects_lead_where_browsers_would_go() {
-        for (from, location, expected) in [
-            ("http://db:8/a/b?c", "/x?y", "db:8 db:8 /x?y"),
-            ("http://db:8/a/b?c", "x", "db:8 db:8 /a/x"),
-            ("http://db:8/a/b?c", "?x", "db:8 db:8 /a/b?x"),
-            ("http://db:8/a", "x#y", "db:8 db:8 /x"),
-            ("http://db/a", "//web:9/x", "web:9 web:9 /x"),
-            ("https://db/a", "//web/x", "tls web:443 web /x"),
-            ("http://db/a", "https://db/a", "tls db:443 db /a"),
-            ("unix:/s:/a", "/x", "\"/s\" localhost /x"),
-            ("unix:/s:/a", "http://localhost/x", "\"/s\" localhost /x"),
-            ("unix:/s:/a", "http://web/x", "web:80 web /x"),
-        ] {
-            let from = Url::parse(from).unwrap();
-            assert_eq!(shown(&from.join(location).unwrap()), expected, "{location}");
-        }
-        let from = Url::parse("http://db/").unwrap();
-        for location in ["ftp://db/", "http://", "/a b"] {
-            assert!(from.join(location).is_err(), "{location}");
-        }
-    }
-}
+mod tests;

@@ -62,14 +62,23 @@ fn is_redirect(status: u16) -> bool {
 }
 
 fn next(spec: &HttpSpec, from: &Url, location: &str) -> Result<Url, String> {
-    let url = from
-        .join(location)
-        .map_err(|why| format!("redirects to {location:?}: {why}"))?;
+    let url = from.join(location);
+    let location = shown(location);
+    let url = url.map_err(|why| format!("redirects to {location:?}: {why}"))?;
     if url.is_secure && spec.tls.is_none() {
         let message = "which needs certificates: give it \"tls\"";
         return Err(format!("redirects to {location:?}, {message}"));
     }
     Ok(url)
+}
+
+/// What may be told of where a server leads: a user's password and a query may be
+/// secrets, which are meant for who asks.
+fn shown(location: &str) -> &str {
+    match location.contains('@') {
+        true => "…",
+        false => location.split(['?', '#']).next().unwrap_or_default(),
+    }
 }
 
 /// As browsers do it: only 307 and 308 keep a method that is not safe.
@@ -223,6 +232,38 @@ mod tests {
         }
         let why = next(&spec, &spec.url, "https://app/b").unwrap_err();
         assert!(why.ends_with("give it \"tls\""), "{why}");
+    }
+
+    #[test]
+    fn what_may_be_a_secret_is_not_told_of_a_redirect() {
+        let spec = spec("http://app/a", &[]);
+        for (location, told) in [
+            ("ftp://h/x?t=S3CRET", "redirects to \"ftp://h/x\": unknown"),
+            (
+                "http://u:S3CRET@h/",
+                "redirects to \"…\": a URL with a user",
+            ),
+            ("http://u:S3/CRET@h", "redirects to \"…\": is no URL"),
+            ("http:/u:S3CRET@h", "redirects to \"…\": names no host"),
+            ("http:x?t=S3CRET", "redirects to \"http:x\": names no host"),
+            (
+                "http://:1/?t=S3CRET",
+                "redirects to \"http://:1/\": \"http://:1\" names",
+            ),
+            (
+                "https://h/?t=S3CRET",
+                "redirects to \"https://h/\", which needs",
+            ),
+            ("//h:x/#S3CRET", "redirects to \"//h:x/\": the port"),
+        ] {
+            let why = next(&spec, &spec.url, location).unwrap_err();
+            assert!(why.starts_with(told) && !why.contains("S3"), "{why}");
+        }
+        let url = next(&spec, &spec.url, "/b?token=S3CRET").unwrap();
+        assert_eq!(
+            (url.to_string(), url.target.as_str()),
+            ("http://app/b".to_owned(), "/b?token=S3CRET")
+        );
     }
 
     #[test]

@@ -95,8 +95,40 @@ fn redirects_are_followed_as_far_as_is_asked_for() {
                 "redirects: 1",
                 "redirects to \"ftp://127.0.0.1/x\": unknown scheme \"ftp\"",
             ),
+            (
+                "/redirect?unix:/run/app.socket:/x?://",
+                "redirects: 1",
+                "redirects to \"unix:/run/app.socket:/x\": unknown scheme \"unix\"",
+            ),
         ],
     );
+}
+
+#[test]
+fn no_secret_of_a_redirect_is_logged() {
+    let web = Web::local();
+    let done = "/redirect?/ok?token=hunter2";
+    let user = "/redirect?http://me:hunter2@127.0.0.1/";
+    let mut supervisor = checking(&[
+        (
+            "query",
+            &format!("http: {{ url: {:?}, redirects: 1 }}", web.url(done)),
+        ),
+        (
+            "user",
+            &format!("http: {{ url: {:?}, redirects: 1 }}", web.url(user)),
+        ),
+    ]);
+    expect(
+        &supervisor,
+        &[
+            ("query", "(redirected to http://127.0.0.1:"),
+            ("user", "redirects to \"…\": a URL with a user is not taken"),
+        ],
+    );
+    assert_eq!(supervisor.terminate(), 0);
+    let log = supervisor.stdout.wait_for_end();
+    assert_eq!(log.iter().find(|line| line.contains("hunter2")), None);
 }
 
 #[test]

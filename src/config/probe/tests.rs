@@ -130,6 +130,47 @@ fn what_can_not_be_is_an_error() {
             "tcp: 'me:hunter2@localhost:80'",
             "health.tcp: an address with a user is not taken; write HOST:PORT",
         ),
+        (
+            "tcp: 'postgres://me:hunter2@db:5432'",
+            "health.tcp: an address with a user is not taken; write HOST:PORT",
+        ),
+        (
+            "tcp: 'postgres://db:5432/?password=hunter2'",
+            "health.tcp: \"postgres://db:5432/?password=*******\" is a URL; write HOST:PORT",
+        ),
+        (
+            "tcp: 'db:5432?password=hunter2'",
+            "health.tcp: the port of \"db:5432?password=*******\" must be 1 to 65535",
+        ),
+        (
+            "tcp: 'db?password=hunter2'",
+            "health.tcp: \"db?password=*******\" has no port; write \"db?password=*******:PORT\"",
+        ),
+        (
+            "tcp: 'db?password=hunter2:5432'",
+            "health.tcp: \"db?password=*******\" is no host name",
+        ),
+        (
+            "http: 'http:/me:hunter2@db/x'",
+            "health.http: is no URL, and not shown: what stands before a @ may be a password",
+        ),
+        (
+            "http: '//me:hunter2@db/x'",
+            "health.http: is no URL, and not shown: what stands before a @ may be a password",
+        ),
+        (
+            "http: 'http://me:hun/ter2@db/x'",
+            "health.http: is no URL, and not shown: what stands before a @ may be a password",
+        ),
+        (
+            "http: 'unix:me:hunter2@db/x'",
+            "health.http: is no URL, and not shown: what stands before a @ may be a password",
+        ),
+        (
+            "unix: 'unix://me:hunter2@x'",
+            "health.unix: an address with a user is not taken; write an absolute path",
+        ),
+        ("unix: '@app'", "health.unix: \"@app\" is no absolute path"),
         ("http: {}", "health.http.url: is required"),
         (
             "http: {url: 'x'}",
