@@ -5,10 +5,12 @@
 //! symbolic link between any two calls that take a path; chmod(2) would follow it
 //! to any file of the system. Used wherever the file's mode or owner is set.
 
-use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::ffi::CString;
+use std::fs::{File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
-use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::Path;
 
 /// fchmodat2(2), the same on all architectures since Linux 6.6. fchmod(2) takes no
@@ -29,11 +31,7 @@ impl Pinned {
     /// There is none, or what is there is no socket, or one that has another name
     /// as well, which somebody may have given to a socket of others.
     pub fn at(path: &Path) -> io::Result<Self> {
-        let mut options = OpenOptions::new();
-        let options = options.read(true);
-        let file = options
-            .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
-            .open(path)?;
+        let file = open(path)?;
         let metadata = file.metadata()?;
         if !metadata.file_type().is_socket() {
             return Err(io::Error::other("it is no socket any more"));
@@ -78,6 +76,19 @@ impl Pinned {
             0 => Ok(()),
             _ => Err(io::Error::last_os_error()),
         }
+    }
+}
+
+/// Opens what is at a path without being able to do anything with it. With musl the
+/// standard library takes O_PATH for a way to read or write, and leaves it out.
+fn open(path: &Path) -> io::Result<File> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let flags = libc::O_PATH | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+    // SAFETY: the path is a string that ends with a NUL and lives until the end.
+    match unsafe { libc::open(path.as_ptr(), flags) } {
+        ..0 => Err(io::Error::last_os_error()),
+        // SAFETY: the descriptor is new and nobody else owns it.
+        fd => Ok(unsafe { File::from_raw_fd(fd) }),
     }
 }
 
