@@ -184,12 +184,24 @@ fn cannot_read(key: &'static str, what: &str, error: io::Error) -> Problem {
     }
 }
 
+/// What is wrong with a file, by kind: the error itself shows what the file holds,
+/// which may be a key.
 fn malformed(key: &'static str, path: &Path, what: &str, error: &pem::Error) -> Problem {
-    let text = match error {
-        pem::Error::NoItemsFound => format!("{path:?} holds no {what} in PEM"),
-        error => format!("{path:?} is malformed PEM: {error}"),
+    let fault = match error {
+        pem::Error::NoItemsFound => {
+            return Problem::new(key, format!("{path:?} holds no {what} in PEM"));
+        }
+        pem::Error::MissingSectionEnd { .. } => {
+            "a section has no END line (were the line breaks lost?)"
+        }
+        pem::Error::IllegalSectionStart { .. } => {
+            "a BEGIN line does not end as it must (were the line breaks lost?)"
+        }
+        pem::Error::Base64Decode(_) => "what is between BEGIN and END is no base64",
+        pem::Error::SectionTooLarge => "a section is too large",
+        _ => "it cannot be read",
     };
-    Problem::new(key, text)
+    Problem::new(key, format!("{path:?} is malformed PEM: {fault}"))
 }
 
 /// The files of a directory that hold certificates, in the order of their names.

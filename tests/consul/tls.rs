@@ -191,6 +191,11 @@ fn bad_files_are_named_with_the_key_that_names_them() {
     folder.write("torn.pem", torn);
     let junk = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     folder.write("junk.pem", junk);
+    // As one becomes that goes through a variable of the environment.
+    let line = "-----BEGIN PRIVATE KEY-----IIII-----END PRIVATE KEY-----";
+    folder.write("line.key", line);
+    folder.write("lines.key", &format!("{line}\nIIII\n"));
+    folder.write("begin.key", "-----BEGIN PRIVATE KEY----IIII\n");
     std::fs::create_dir(folder.join("void")).unwrap();
     openssl(
         folder.path(),
@@ -245,6 +250,21 @@ fn bad_files_are_named_with_the_key_that_names_them() {
             "clientcert",
             "holds no certificate",
         ),
+        (
+            client(Some("client.pem"), Some("line.key")),
+            "clientkey",
+            "were the line breaks lost?",
+        ),
+        (
+            client(Some("client.pem"), Some("lines.key")),
+            "clientkey",
+            "were the line breaks lost?",
+        ),
+        (
+            client(Some("client.pem"), Some("begin.key")),
+            "clientkey",
+            "were the line breaks lost?",
+        ),
         (named("no name"), "servername", "is no host name"),
     ] {
         match tls::load(&spec) {
@@ -253,6 +273,9 @@ fn bad_files_are_named_with_the_key_that_names_them() {
                 [problem] => {
                     assert_eq!(problem.key, key, "{problem:?}");
                     assert!(problem.message.contains(message), "{problem:?}");
+                    // Nothing of what the file holds, in no form.
+                    let shown = format!("{problem:?}");
+                    assert!(!shown.contains("II") && !shown.contains("73"), "{shown}");
                 }
                 problems => panic!("one problem expected: {problems:#?}"),
             },
