@@ -361,3 +361,16 @@ fn serve_names(ip: Ipv4Addr) {
         }
     });
 }
+
+/// As a kernel starts an init when there is no console.
+#[test]
+fn without_standard_streams_and_anything_to_open_for_them_it_works_as_well() {
+    let configuration = r#"{ jobs: [{ name: "app", exec: ["sh", "-c", "echo ran >/run/out"] }] }"#;
+    let Some(image) = Image::new(configuration) else {
+        return;
+    };
+    let outcome = image.run("exec 0<&- 1>&- 2>&-", "");
+    assert_eq!(outcome.code, 0, "{outcome}");
+    let out = fs::read_to_string(image.root.join("run/out")).unwrap();
+    assert_eq!(out, "ran\n");
+}

@@ -1,4 +1,4 @@
-//! Descriptors that whoever started the supervisor left open.
+//! Descriptors that whoever started the supervisor left open, or did not.
 
 use std::fs;
 
@@ -20,6 +20,23 @@ pub fn close_on_exec() {
     };
     if result != 0 {
         mark_one_by_one();
+    }
+}
+
+/// Opens what there is for standard streams that are closed, as they are for an init
+/// without a console: `/dev/null`, or where that is not there either, a directory,
+/// which nothing can be read from or written to. Nothing else that is opened then gets
+/// their numbers.
+pub extern "C" fn fill_standard_streams() {
+    for fd in 0..FIRST.cast_signed() {
+        // SAFETY: F_GETFD takes nothing; a closed descriptor is refused.
+        let is_open = unsafe { libc::fcntl(fd, libc::F_GETFD) } >= 0;
+        // The lowest number that is free is this one.
+        // SAFETY: the path is a string that ends with a NUL.
+        if !is_open && unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) } < 0 {
+            // SAFETY: as above.
+            unsafe { libc::open(c"/".as_ptr(), libc::O_RDONLY) };
+        }
     }
 }
 
