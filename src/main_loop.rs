@@ -152,12 +152,17 @@ impl MainLoop {
 
     fn reap_until(&mut self, deadline: Instant) {
         while children::reap_all() && Instant::now() < deadline {
-            self.watchdog.iter_mut().for_each(Watchdog::feed);
-            let hungry = self.watchdog.as_ref().map_or(LAST_BREATH, Watchdog::period);
-            let look_again = deadline.min(Instant::now() + hungry);
+            let look_again = self.feed_until(deadline);
             // Whatever arrives, all that counts now is who is left.
             let _any = self.intake.next(Some(look_again));
         }
+    }
+
+    /// Feeds the watchdog, and says when to do that again, `deadline` at the latest.
+    fn feed_until(&mut self, deadline: Instant) -> Instant {
+        self.watchdog.iter_mut().for_each(Watchdog::feed);
+        let hungry = self.watchdog.as_ref().map_or(LAST_BREATH, Watchdog::period);
+        deadline.min(Instant::now() + hungry)
     }
 
     /// Ends all jobs, without the supervisor: it has met a bug in itself, and what
@@ -171,7 +176,8 @@ impl MainLoop {
             }
             let deadline = Instant::now() + time;
             while !self.children.is_empty() && Instant::now() < deadline {
-                match self.intake.next(Some(deadline)) {
+                let look_again = self.feed_until(deadline);
+                match self.intake.next(Some(look_again)) {
                     Some(Message::DidStart(exec, pid)) => {
                         let is_there = self.children.did_start(exec, pid);
                         is_there.then(|| tell(pid, signal));
@@ -326,12 +332,12 @@ impl MainLoop {
         let work = move || {
             let prepare = || {
                 bug::on_demand("reload");
-                let config = load(&origin, &current, &environment)?;
                 // What the last reload moved may be in the place of what this one
                 // opens. Whoever takes longer is found there.
                 for place in leaving {
                     let _left = place.recv_timeout(LEAVE_PATIENCE);
                 }
+                let config = load(&origin, &current, &environment)?;
                 match dry_run {
                     true => Ok(Prepared::nothing_for(config)),
                     false => open(config, &current, &common, &log),

@@ -94,6 +94,22 @@ pub fn arrived(addressee: Addressee) -> impl Iterator<Item = Message> {
         })
 }
 
+/// The bits of the signals that tell the supervisor to end.
+fn orders() -> u64 {
+    bit(SIGTERM) | bit(SIGINT)
+}
+
+/// Takes the order to end that has arrived, if there is one, for somebody who has to
+/// know of the next one before the event loop runs.
+pub(crate) fn take_order() -> bool {
+    ARRIVED.fetch_and(!orders(), Ordering::Acquire) & orders() != 0
+}
+
+/// Gives back an order that was taken.
+pub(crate) fn give_back_order() {
+    note(SIGTERM);
+}
+
 /// Waits where SIGCHLD may end the wait. It is blocked everywhere else: it would go
 /// to the thread that made the child, or interrupt the reaping of one child by the
 /// end of the next, each time for one more look at all of them. So those that come

@@ -8,11 +8,13 @@ use std::path::Path;
 use std::process;
 use std::time::{Duration, Instant};
 
+use log::Level;
+
 use crate::bug;
 use crate::config::{self, InitSpec};
 use crate::environment::Environment;
 use crate::inbox::inbox;
-use crate::init;
+use crate::init::{self, Notes};
 use crate::journal::Journal;
 use crate::logging::{self, InitError, Log};
 use crate::main_loop::MainLoop;
@@ -74,8 +76,13 @@ pub fn supervise(origin: Origin) -> Result<Infallible, Error> {
     let init = file.as_deref();
     let init = init.and_then(|path| init_duties(path, &environment));
     let notes = init.as_ref().map(init::prepare).unwrap_or_default();
-    let config = load(&origin, &Current::default(), &environment).map_err(Error::Preparation)?;
-    let log = logging::init(&config.logging).map_err(Error::Log)?;
+    let config = load(&origin, &Current::default(), &environment).map_err(Error::Preparation);
+    let logged = config.and_then(|config| {
+        let log = logging::init(&config.logging).map_err(Error::Log)?;
+        Ok((config, log))
+    });
+    // What could not be done may be why there is no configuration, or no log.
+    let (config, log) = logged.inspect_err(|_| complain(&notes))?;
     for (level, note) in notes {
         log.entry(level, None, None, &note);
     }
@@ -95,7 +102,11 @@ pub fn supervise(origin: Origin) -> Result<Infallible, Error> {
         log: Some(config.logging.output.clone()),
         ..Current::default()
     };
-    let prepared = open(config, &current, &common, &log).map_err(Error::Preparation)?;
+    let prepared = open(config, &current, &common, &log);
+    let prepared = prepared.map_err(|error| {
+        let _written = log.close(Instant::now() + FAREWELL);
+        Error::Preparation(error)
+    })?;
     let config = &prepared.config;
     if let Some(control) = config.control.as_ref().filter(|_| config.end_leftovers) {
         end_leftovers(&control.socket, config.stop_timeout);
@@ -133,6 +144,13 @@ pub fn supervise(origin: Origin) -> Result<Infallible, Error> {
         (Some(()), Some(())) => main_loop.exit_code(),
         (None, _) | (_, None) => bug::EXIT_CODE,
     })
+}
+
+/// Says on stderr which duties of PID 1 could not be done.
+fn complain(notes: &Notes) {
+    for (_, note) in notes.iter().filter(|(level, _)| *level == Level::Error) {
+        bug::say(format!("containerpilot: {note}\n").as_bytes());
+    }
 }
 
 /// When nothing is supervised any more: last answers and last lines; and of a

@@ -10,6 +10,7 @@
 mod support;
 
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use support::command::{command, exit_code, wait};
 use support::lines::Lines;
@@ -191,4 +192,28 @@ fn its_successor_ends_more_processes_than_it_may_have_descriptors() {
             .all(|line| !line.contains("cannot"))
     );
     successor.terminate();
+}
+
+#[test]
+fn its_successor_can_be_hurried_while_it_ends_them() {
+    let stubborn = r#"{ name: "stubborn", exec: ["sh", "-c", "trap 'echo told >>$FACTS' TERM; echo stubborn $$ >>$FACTS; while :; do read x <$GATE; done"] }"#;
+    let mut supervisor = jobs(stubborn)
+        .setting("endLeftovers: true, stopTimeout: '1h'")
+        .ready();
+    let pid = supervisor.facts.pid("stubborn");
+    kill(&mut supervisor);
+    let mut successor = Successor::start(&supervisor);
+    supervisor.facts.expect(&["told"]);
+    // The second order means at once, and so does each that follows.
+    let end = deadline();
+    let ended = loop {
+        successor.signal(libc::SIGTERM);
+        let soon = Instant::now() + Duration::from_millis(200);
+        if let Some(status) = wait(&mut successor.child, soon) {
+            break status;
+        }
+        assert!(soon < end, "it waits for what does not end");
+    };
+    assert_eq!(exit_code(ended), 0);
+    assert!(!processes::is_alive(pid));
 }

@@ -6,9 +6,11 @@
 
 use std::env;
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use super::{Watchdog, mounts, system};
 use crate::config::init::Ending;
@@ -17,10 +19,13 @@ use crate::config::init::Ending;
 /// of linux/proc_ns.h.
 const FIRST_NAMESPACE: u64 = 0xEFFF_FFFC;
 
+/// How long the end waits for whoever reads the console.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 /// Leaves the machine as `ending` says; every process but this one has gone.
 /// Returns if that is to exit, or if the kernel does not let us: a container may
 /// not be allowed to.
-pub fn end(ending: Ending, watchdog: Option<Watchdog>) {
+pub fn end(ending: Ending, mut watchdog: Option<Watchdog>) {
     let command = match ending {
         Ending::PowerOff => Some(("power off", libc::RB_POWER_OFF)),
         Ending::Reboot => Some(("reboot", libc::RB_AUTOBOOT)),
@@ -28,10 +33,15 @@ pub fn end(ending: Ending, watchdog: Option<Watchdog>) {
         Ending::Exit => None,
     };
     if let Some((words, command)) = command {
+        system::never_wait_for_stderr();
         // A container's file systems may be those of the machine below it, which
         // goes on; the kernel takes its mounts away with it.
         if is_machine() {
             unmount_all();
+        }
+        // A machine that is to stand still is not to be reset for that.
+        if let Some(watchdog) = watchdog.take_if(|_| command == libc::RB_HALT_SYSTEM) {
+            watchdog.disarm();
         }
         say(&format!("everything has ended: {words}"));
         if let Err(error) = leave(command) {
@@ -62,9 +72,11 @@ fn unmount_all() {
     system::sync();
     // Nothing is to be busy because of us.
     let _stays = env::set_current_dir("/");
-    for swap in mounts::swaps() {
-        let result = system::stop_swapping(&swap);
-        complain_of("stop swapping to", &swap, result);
+    match mounts::swaps() {
+        Ok(swaps) => swaps.iter().for_each(|swap| {
+            complain_of("stop swapping to", swap, system::stop_swapping(swap));
+        }),
+        Err(error) => say(&format!("cannot tell what is swapped to: {error}")),
     }
     match mounts::mounted() {
         Ok(mounted) => unmount(mounted),
@@ -109,7 +121,24 @@ fn complain_of(what: &str, path: &Path, result: io::Result<()>) {
     }
 }
 
-/// Nobody is left to be told if that fails.
+/// Says it on the console. Who does not read that, as behind a Ctrl-S, holds up the
+/// end once, for [`PATIENCE`], and then not any more.
 fn say(text: &str) {
-    let _unheard = writeln!(io::stderr(), "init: {text}");
+    static IS_READ: AtomicBool = AtomicBool::new(true);
+    let line = format!("init: {text}\n");
+    let mut rest = line.as_bytes();
+    while !rest.is_empty() {
+        match io::stderr().write(rest) {
+            Ok(written @ 1..) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error)
+                if error.kind() == ErrorKind::WouldBlock && IS_READ.load(Ordering::Relaxed) =>
+            {
+                let has_room = system::wait_for_stderr(PATIENCE);
+                IS_READ.store(has_room, Ordering::Relaxed);
+            }
+            // Nobody is left to be told.
+            Ok(_) | Err(_) => return,
+        }
+    }
 }

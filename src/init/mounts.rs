@@ -1,8 +1,10 @@
 //! The kernel's file systems, which a machine that starts has none of, and what
 //! is mounted at its end.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -93,50 +95,53 @@ fn is_mounted(path: &Path) -> bool {
 /// Where something is mounted, in the order of mounting, without `/` and what
 /// only shows the kernel.
 pub(super) fn mounted() -> io::Result<Vec<PathBuf>> {
-    let table = fs::read_to_string("/proc/self/mountinfo")?;
-    Ok(targets(&table))
+    Ok(targets(&fs::read("/proc/self/mountinfo")?))
 }
 
-/// The mount points in a `mountinfo`, see proc_pid_mountinfo(5).
-fn targets(table: &str) -> Vec<PathBuf> {
-    let target = |line: &str| {
-        let target = unescaped(line.split(' ').nth(4)?);
-        let kind = line.split(" - ").nth(1)?.split(' ').next()?;
-        let is_kernels = matches!(kind, "proc" | "sysfs" | "devtmpfs" | "devpts");
+/// The mount points in a `mountinfo`, see proc_pid_mountinfo(5). Names have any
+/// bytes.
+fn targets(table: &[u8]) -> Vec<PathBuf> {
+    let target = |line: &[u8]| {
+        let mut words = line.split(|byte| *byte == b' ');
+        let target = unescaped(words.nth(4)?);
+        let kind = words.skip_while(|word| *word != b"-").nth(1)?;
+        let is_kernels = matches!(kind, b"proc" | b"sysfs" | b"devtmpfs" | b"devpts");
         (target != Path::new("/") && !is_kernels).then_some(target)
     };
-    table.lines().filter_map(target).collect()
+    lines(table).filter_map(target).collect()
+}
+
+fn lines(table: &[u8]) -> impl Iterator<Item = &[u8]> {
+    table.split(|byte| *byte == b'\n')
 }
 
 /// Blanks and the like stand there as three octal digits.
-fn unescaped(word: &str) -> PathBuf {
-    let mut parts = word.split('\\');
-    let mut text = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let code = part
-            .get(..3)
-            .and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code {
-            Some(code) => {
-                text.push(char::from(code));
-                text.push_str(part.get(3..).unwrap_or_default());
-            }
-            None => {
-                text.push('\\');
-                text.push_str(part);
-            }
-        }
+fn unescaped(word: &[u8]) -> PathBuf {
+    let mut rest = word;
+    let mut name = Vec::with_capacity(word.len());
+    while let Some((first, after)) = rest.split_first() {
+        let digits = after.get(..3).filter(|_| *first == b'\\');
+        let code = digits.and_then(|digits| {
+            let digits = str::from_utf8(digits).ok()?;
+            u8::from_str_radix(digits, 8).ok()
+        });
+        name.push(code.unwrap_or(*first));
+        let read = if code.is_some() { 4 } else { 1 };
+        rest = rest.get(read..).unwrap_or_default();
     }
-    text.into()
+    OsString::from_vec(name).into()
 }
 
-/// The files and devices that memory is swapped to.
-pub(super) fn swaps() -> Vec<PathBuf> {
-    let table = fs::read_to_string("/proc/swaps").unwrap_or_default();
-    let rows = table.lines().skip(1);
-    rows.filter_map(|row| row.split_ascii_whitespace().next())
-        .map(unescaped)
-        .collect()
+/// The files and devices that memory is swapped to; none if the kernel cannot swap.
+pub(super) fn swaps() -> io::Result<Vec<PathBuf>> {
+    let table = match fs::read("/proc/swaps") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        table => table?,
+    };
+    let rows = lines(&table).skip(1);
+    let names = rows.filter_map(|row| row.split(|byte| b" \t".contains(byte)).next());
+    let swaps = names.filter(|name| !name.is_empty()).map(unescaped);
+    Ok(swaps.collect())
 }
 
 #[cfg(test)]
@@ -145,16 +150,25 @@ mod tests {
 
     #[test]
     fn mount_points_are_read_from_the_kernels_table() {
-        let table = "\
+        let table = b"\
 22 1 0:2 / / rw shared:1 - rootfs rootfs rw
 23 22 0:21 / /proc rw,nosuid - proc proc rw
 24 22 0:5 / /dev rw - devtmpfs devtmpfs rw
 25 24 0:22 / /dev/shm rw - tmpfs tmpfs rw
 26 22 254:1 / /mnt/my\\040disk rw,relatime shared:4 master:2 - ext4 /dev/vda1 rw
 27 22 254:1 /a /back\\134slash rw - ext4 /dev/vda1 rw
+28 22 254:1 /b /mnt/\xe9t\xe9 rw - vfat /dev/sda1 rw
+29 22 254:1 /c /cut\\04 rw - vfat /dev/sda1 rw
 ";
-        let expected = ["/dev/shm", "/mnt/my disk", "/back\\slash"];
-        assert_eq!(targets(table), expected.map(PathBuf::from));
+        let expected: [&[u8]; 5] = [
+            b"/dev/shm",
+            b"/mnt/my disk",
+            b"/back\\slash",
+            b"/mnt/\xe9t\xe9",
+            b"/cut\\04",
+        ];
+        let expected = expected.map(|name| PathBuf::from(OsString::from_vec(name.to_vec())));
+        assert_eq!(targets(table), expected);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::time::Duration;
 
 /// What `reboot(2)` is to do.
 pub(super) type Command = libc::c_int;
@@ -69,6 +70,25 @@ pub(super) fn stop_swapping(to: &Path) -> io::Result<()> {
     let path = text(to)?;
     // SAFETY: the path ends in NUL and lives until the end.
     check(unsafe { libc::swapoff(path.as_ptr()) })
+}
+
+/// That a write to standard error never waits. For the end of the machine: nobody
+/// else writes there any more.
+pub(super) fn never_wait_for_stderr() {
+    // SAFETY: calls without pointers; a descriptor that is closed has no flags.
+    unsafe { libc::fcntl(libc::STDERR_FILENO, libc::F_SETFL, libc::O_NONBLOCK) };
+}
+
+/// Whether there is room to write to standard error, after so long at most.
+pub(super) fn wait_for_stderr(patience: Duration) -> bool {
+    let mut stderr = libc::pollfd {
+        fd: libc::STDERR_FILENO,
+        events: libc::POLLOUT,
+        revents: 0,
+    };
+    let milliseconds = libc::c_int::try_from(patience.as_millis()).unwrap_or(libc::c_int::MAX);
+    // SAFETY: one initialised pollfd, and the count says so.
+    unsafe { libc::poll(&raw mut stderr, 1, milliseconds) == 1 }
 }
 
 fn text(path: &Path) -> io::Result<CString> {

@@ -77,17 +77,39 @@ fn open(spec: &WatchdogSpec) -> io::Result<File> {
     let mut timeout = libc::c_int::try_from(seconds).unwrap_or(libc::c_int::MAX);
     // SAFETY: the request reads and writes one int.
     let set = unsafe { libc::ioctl(device.as_raw_fd(), SET_TIMEOUT as _, &raw mut timeout) };
-    match check(set) {
-        Ok(()) => Ok(device),
-        Err(error) => {
-            say_goodbye(device);
-            let text = format!("its timeout cannot be {seconds} s: {error}");
-            Err(io::Error::other(text))
-        }
-    }
+    let problem = match check(set) {
+        // The driver tells what it has really set, and may know no longer one.
+        Ok(()) if is_long_enough(timeout, spec.period()) => return Ok(device),
+        Ok(()) => format!("it resets the machine after {timeout} s"),
+        Err(error) => error.to_string(),
+    };
+    say_goodbye(device);
+    let text = format!("its timeout cannot be {seconds} s: {problem}");
+    Err(io::Error::other(text))
+}
+
+/// Whether one that resets the machine after so many seconds can be fed this often,
+/// with as much time again as half of that to be late.
+fn is_long_enough(seconds: libc::c_int, period: Duration) -> bool {
+    let seconds = u64::try_from(seconds).unwrap_or_default();
+    Duration::from_secs(seconds) >= period.saturating_mul(3) / 2
 }
 
 /// A device that cannot be disarmed takes this for food.
 fn say_goodbye(mut device: File) {
     let _stays_armed = device.write_all(b"V");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timeout_must_leave_time_to_be_late() {
+        for (seconds, period, enough) in [(60, 30, true), (45, 30, true), (44, 30, false)] {
+            let period = Duration::from_secs(period);
+            assert_eq!(is_long_enough(seconds, period), enough, "{seconds}");
+        }
+        assert!(!is_long_enough(-1, Duration::from_secs(1)));
+    }
 }

@@ -19,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use crate::message::Pid;
+use crate::signals;
 
 /// How long what gets SIGKILL may take to go.
 const LAST_BREATH: Duration = Duration::from_secs(2);
@@ -41,16 +42,17 @@ pub struct Ended {
 /// the path of the socket may mean another one to them.
 pub fn end(socket: &Path, grace: Duration) -> io::Result<Ended> {
     let search = Search::new(socket)?;
+    let mut orders = Orders::default();
     let mut gone = Vec::new();
     loop {
         let mut all = Vec::new();
         let mut lack = search.find(&mut all)?;
         all.iter().for_each(|process| process.signal(libc::SIGTERM));
-        wait(&all, grace);
+        wait(&all, grace, Some(&mut orders));
         lack = lack.or(search.find(&mut all)?);
         let alive = all.iter().filter(|process| !process.has_ended());
         alive.for_each(|process| process.signal(libc::SIGKILL));
-        wait(&all, LAST_BREATH);
+        wait(&all, LAST_BREATH, None);
         let (ended, left): (Vec<_>, Vec<_>) = all.iter().partition(|it| it.has_ended());
         let is_stuck = ended.is_empty();
         gone.extend(ended.into_iter().map(|process| process.pid));
@@ -83,23 +85,28 @@ impl Leftover {
     }
 
     fn has_ended(&self) -> bool {
-        self.ends_by(Instant::now())
+        self.ends_by(Instant::now(), None)
     }
 
-    /// Waits for its end until `deadline`, whatever signals arrive meanwhile.
-    fn ends_by(&self, deadline: Instant) -> bool {
+    /// Waits for its end until `deadline`, or until the orders are urgent.
+    fn ends_by(&self, deadline: Instant, mut orders: Option<&mut Orders>) -> bool {
         let mut end = libc::pollfd {
             fd: self.descriptor.as_raw_fd(),
             events: libc::POLLIN,
             revents: 0,
         };
         loop {
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = match &orders {
+                Some(orders) if orders.are_urgent() => Duration::ZERO,
+                _ => deadline.saturating_duration_since(Instant::now()),
+            };
             let milliseconds = left.as_micros().div_ceil(1000);
             let milliseconds = libc::c_int::try_from(milliseconds).unwrap_or(libc::c_int::MAX);
             // SAFETY: one initialised pollfd, and the count says so.
             match unsafe { libc::poll(&raw mut end, 1, milliseconds) } {
-                ..0 if io::Error::last_os_error().kind() == ErrorKind::Interrupted => {}
+                ..0 if io::Error::last_os_error().kind() == ErrorKind::Interrupted => {
+                    orders.iter_mut().for_each(|orders| orders.hear());
+                }
                 ready => return ready > 0,
             }
         }
@@ -107,10 +114,34 @@ impl Leftover {
 }
 
 /// Waits until all have ended, for `limit` at most.
-fn wait(all: &[Leftover], limit: Duration) {
+fn wait(all: &[Leftover], limit: Duration, mut orders: Option<&mut Orders>) {
     let deadline = Instant::now() + limit;
+    orders.iter_mut().for_each(|orders| orders.hear());
     for process in all {
-        process.ends_by(deadline);
+        process.ends_by(deadline, orders.as_deref_mut());
+    }
+}
+
+/// The orders to end that this supervisor has got meanwhile. They stay for the event
+/// loop; as there, the second one means at once.
+#[derive(Debug, Default)]
+struct Orders(u32);
+
+impl Orders {
+    fn hear(&mut self) {
+        self.0 += u32::from(signals::take_order());
+    }
+
+    fn are_urgent(&self) -> bool {
+        self.0 > 1
+    }
+}
+
+impl Drop for Orders {
+    fn drop(&mut self) {
+        if self.0 > 0 {
+            signals::give_back_order();
+        }
     }
 }
 
