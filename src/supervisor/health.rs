@@ -6,6 +6,8 @@
 //! not, because the C library hangs in a name lookup, it counts as failed all the
 //! same, and so does every beat until it has ended.
 
+mod check;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -19,6 +21,7 @@ use crate::control::status::{CheckStatus, HealthStatus};
 use crate::event::{Code, Event};
 use crate::message::{ExecId, ExitStatus, Label, Pid, StartError};
 use crate::tail::Tail;
+use check::{Check, Origin};
 
 /// How long after its time a built-in check may still say what it waited for.
 const LAST_WORD: Duration = Duration::from_millis(100);
@@ -34,32 +37,6 @@ pub(super) enum Status {
     Unhealthy,
     /// Maintenance mode: nothing is checked.
     Maintenance,
-}
-
-/// A check in flight.
-#[derive(Debug)]
-#[cfg_attr(test, derive(Clone))]
-struct Check {
-    exec: ExecId,
-    /// Of its process, once that has started.
-    pid: Option<Pid>,
-    /// It is a built-in one, which has no process.
-    is_probe: bool,
-    began: Instant,
-    /// Its result does not count any more: it took too long, or checking ended.
-    /// Its process, if it has one, is being killed.
-    discarded: bool,
-    /// When it has had its time, and the last word, too.
-    due: Option<Instant>,
-    /// What its process prints.
-    tail: Option<Tail>,
-}
-
-impl Check {
-    /// Whether it hangs: a built-in one ends in its time otherwise.
-    fn hangs(&self, now: Instant) -> bool {
-        self.is_probe && self.due.is_some_and(|due| due <= now)
-    }
 }
 
 /// Results that followed each other.
@@ -218,6 +195,9 @@ impl Health {
         self.since = fx.now;
         self.started = false;
         self.row = Row::default();
+        if let Some(check) = &mut self.check {
+            check.origin.is_stale = true;
+        }
     }
 
     /// The number of failed checks after which the run is to be stopped, if there
@@ -227,9 +207,11 @@ impl Health {
         (self.row.failures >= limit).then_some(self.row.failures)
     }
 
-    /// The run that was healthy has failed: nothing is known of the next one. What
-    /// was unhealthy is not better off, and stays so.
+    /// The run that was healthy has failed: nothing is known of the next one, and the
+    /// check in flight would not tell. What was unhealthy is not better off, and stays
+    /// so.
     pub(super) fn run_failed(&mut self, fx: &mut Effects) {
+        self.discard(fx);
         if self.status == Status::Healthy {
             self.status = Status::Unknown;
             fx.metrics.built_in.health_known(&self.name, None);
@@ -258,7 +240,7 @@ impl Health {
         match &self.check {
             Some(check) if check.hangs(fx.now) => {
                 let reason = "the check before still hangs in a name lookup".to_owned();
-                self.judge(Err(reason), fx.now, None, fx)
+                self.judge(Err(reason), Origin::new(fx), fx)
             }
             Some(_) => None,
             None => self.start(fx),
@@ -267,13 +249,13 @@ impl Health {
 
     fn start(&mut self, fx: &mut Effects) -> Option<bool> {
         let timeout = self.spec.timeout;
-        let mut tail = None;
+        let mut origin = Origin::new(fx);
         let (exec, after) = match &self.spec.check {
-            None => return self.judge(Ok(String::new()), fx.now, None, fx),
+            None => return self.judge(Ok(String::new()), origin, fx),
             Some(CheckSpec::Exec(command)) => {
-                tail = Some(Tail::default());
+                origin.tail = Some(Tail::default());
                 let (job, label) = (self.job, self.label.clone());
-                (fx.spawn(job, command, label, tail.clone()), timeout)
+                (fx.spawn(job, command, label, origin.tail.clone()), timeout)
             }
             Some(CheckSpec::Probe(spec)) => {
                 let after = timeout.saturating_add(LAST_WORD);
@@ -284,10 +266,9 @@ impl Health {
             exec,
             pid: None,
             is_probe: matches!(self.spec.check, Some(CheckSpec::Probe(_))),
-            began: fx.now,
+            origin,
             discarded: false,
             due: fx.now.checked_add(after),
-            tail,
         });
         fx.set_timer(Timer::Check(self.job), after);
         None
@@ -296,7 +277,7 @@ impl Health {
     /// The check in flight has taken too long.
     pub(super) fn on_timeout(&mut self, fx: &mut Effects) -> Option<bool> {
         let check = self.check.as_ref()?;
-        let (began, is_probe, tail) = (check.began, check.is_probe, check.tail.clone());
+        let (origin, is_probe) = (check.origin.clone(), check.is_probe);
         let timeout = self.spec.timeout;
         let reason = match is_probe {
             true => format!("no result within {timeout:?}"),
@@ -304,10 +285,11 @@ impl Health {
         };
         if is_probe {
             // It may hang for long, which says nothing of the one it asks.
-            fx.metrics.built_in.check_ended(&self.name, fx.since(began));
+            let took = fx.since(origin.began);
+            fx.metrics.built_in.check_ended(&self.name, took);
         }
         self.discard(fx);
-        self.judge(Err(reason), began, tail, fx)
+        self.judge(Err(reason), origin, fx)
     }
 
     /// The check in flight runs.
@@ -351,29 +333,28 @@ impl Health {
         fx.timers.cancel(Timer::Check(self.job));
         let check = self.check.take()?;
         if !(check.discarded && check.hangs(fx.now)) {
-            let took = fx.since(check.began);
+            let took = fx.since(check.origin.began);
             fx.metrics.built_in.check_ended(&self.name, took);
         }
         if check.discarded {
             return None;
         }
-        self.judge(result, check.began, check.tail, fx)
+        self.judge(result, check.origin, fx)
     }
 
-    /// Takes the result of a check that began then. Every one that counts is an
-    /// event, a change is logged.
+    /// Takes the result of a check. Every one that counts is an event, a change is
+    /// logged.
     fn judge(
         &mut self,
         result: Result<String, String>,
-        began: Instant,
-        tail: Option<Tail>,
+        origin: Origin,
         fx: &mut Effects,
     ) -> Option<bool> {
         self.last = Some(CheckStatus {
             at: fx.now,
-            took: fx.since(began),
+            took: fx.since(origin.began),
             result: result.clone(),
-            output: tail.filter(|_| result.is_err()),
+            output: origin.tail.filter(|_| result.is_err()),
         });
         let passed = result.is_ok();
         let code = if passed {
@@ -386,7 +367,7 @@ impl Health {
             .built_in
             .event_published(&Event::new(code, Arc::clone(check)));
         let (Ok(reason) | Err(reason)) = result;
-        let counts = self.counts(passed, began, fx);
+        let counts = self.counts(passed, origin.is_stale, fx);
         let so_far = self.row.count;
         if !counts {
             let what = if passed { "passed" } else { "failed" };
@@ -404,12 +385,14 @@ impl Health {
     }
 
     /// Whether a result says something of the job: failures do not in the start
-    /// period, and a change needs as many results as are asked for.
-    fn counts(&mut self, passed: bool, began: Instant, fx: &Effects) -> bool {
+    /// period, and a change needs as many results as are asked for. That of a check
+    /// that began before the run neither ends its start period nor is one of the
+    /// failures that stop it.
+    fn counts(&mut self, passed: bool, is_stale: bool, fx: &Effects) -> bool {
         if !passed && !self.started && fx.since(self.since) < self.spec.start_period {
             return false;
         }
-        self.started |= passed;
+        self.started |= passed && !is_stale;
         let count = if self.row.passed == passed {
             self.row.count.saturating_add(1)
         } else {
@@ -417,8 +400,7 @@ impl Health {
         };
         let failures = match passed {
             true => 0,
-            // A check of the run before says nothing of this one.
-            false => self.row.failures + u32::from(began > self.since),
+            false => self.row.failures + u32::from(!is_stale),
         };
         self.row = Row {
             passed,

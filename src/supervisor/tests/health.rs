@@ -107,8 +107,8 @@ fn checks_go_on_between_runs_and_end_with_the_job() {
     sim.advance(5000);
     sim.expect(
         "1000 error app exited with code 1 (2 times)
-         1000 event {ExitFailed, app}
          1000 kill check.app
+         1000 event {ExitFailed, app}
          1000 event {Stopping, app}
          1000 event {Stopped, app}",
     );

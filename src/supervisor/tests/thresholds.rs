@@ -142,12 +142,57 @@ fn unhealthy_runs_back_off_like_any_that_fail() {
 fn a_check_of_the_run_before_does_not_stop_the_next_one() {
     let mut sim = Sim::new(vec![checked().restarts_after(1)]);
     sim.advance(1000);
-    sim.exit("app", 1);
+    sim.exit("app", 0);
+    sim.take_record();
     sim.exit("check.app", 1);
+    sim.expect(
+        "1000 warn app is unhealthy: check exited with code 1
+         1000 event {StatusUnhealthy, app}",
+    );
     assert!(sim.is_running("app"));
     check(&mut sim, "-");
-    sim.take_record();
-    assert!(!sim.is_running("app"), "this one was of its own");
+    assert!(has_spawned(&sim), "this one was of its own");
+}
+
+fn has_spawned(sim: &Sim) -> bool {
+    sim.record().iter().any(|line| line.ends_with(" spawn app"))
+}
+
+#[test]
+fn a_check_of_the_run_before_does_not_end_the_start_period_of_the_next_one() {
+    let spec = checked().restarts_after(1);
+    let spec = spec.health(|health| health.start_period = Duration::from_secs(20));
+    let mut sim = Sim::new(vec![spec]);
+    sim.advance(1000);
+    sim.exit("app", 0);
+    assert_eq!(check(&mut sim, "+-"), "H.");
+    assert!(sim.is_running("app"));
+    assert_eq!(check(&mut sim, "+-"), "HU");
+    assert!(has_spawned(&sim));
+}
+
+#[test]
+fn a_check_of_a_run_that_has_failed_has_no_result() {
+    for (spec, check) in [
+        (checked(), "check.app"),
+        (job("app").forever().probed_every(1000, 500), "probe.app"),
+    ] {
+        let spec = spec.restarts_after(1);
+        let spec = spec.health(|health| health.start_period = Duration::from_secs(20));
+        let mut sim = Sim::new(vec![spec]);
+        sim.advance(1000);
+        assert!(sim.is_running(check));
+        sim.exit("app", 1);
+        // A command is killed; who is asked may still answer.
+        if sim.is_running(check) {
+            sim.exit(check, 0);
+        }
+        sim.advance(1000);
+        sim.exit(check, 1);
+        let record = sim.take_record();
+        let told = record.iter().any(|line| line.contains("event {Status"));
+        assert!(!told && sim.is_running("app"), "{check}: {record:?}");
+    }
 }
 
 #[test]
