@@ -14,6 +14,9 @@ use crate::message::Pid;
 
 const TERMINAL: libc::c_int = libc::STDIN_FILENO;
 
+/// The foreground group where there is no terminal.
+const NONE: Pid = -1;
+
 /// Makes the calling process's group, which it leads, the foreground one of the
 /// terminal on stdin, if its parent's is. A supervisor in the background, as a
 /// shell puts it there with `&`, leaves the terminal to whom it belongs.
@@ -46,14 +49,19 @@ pub fn take_back(child: Pid) {
 /// a shell which waits for this process gets its terminal back, and lets the child
 /// go on when that shell lets this process go on. Where nobody could do so, as for
 /// PID 1, the kernel does not stop it (setpgid(2), on orphaned groups), and the
-/// child goes on at once.
+/// child goes on at once. Without a terminal, whoever has stopped the child lets it
+/// go on.
 ///
 /// SIGTTOU must be blocked or ignored.
 pub fn follow(child: Pid) {
     let Some(libc::SIGTSTP | libc::SIGTTIN | libc::SIGTTOU) = children::stopped_by(child) else {
         return;
     };
-    let was_lent = foreground() == child;
+    let foreground_group = foreground();
+    if foreground_group == NONE {
+        return;
+    }
+    let was_lent = foreground_group == child;
     if !is_ours() {
         take_back(child);
         stop();
@@ -68,7 +76,7 @@ pub fn follow(child: Pid) {
     }
 }
 
-/// The foreground group of the terminal; -1 if there is none, as for any other stdin.
+/// The foreground group of the terminal; [`NONE`] for any other stdin.
 fn foreground() -> Pid {
     // SAFETY: tcgetpgrp takes no pointer.
     unsafe { libc::tcgetpgrp(TERMINAL) }
