@@ -370,14 +370,24 @@ fn in_the_background_it_leaves_the_terminal_alone_until_it_is_fetched() {
 
 #[test]
 fn the_terminal_is_given_back_in_the_end() {
-    let text = format!(
-        "{} -- true; read line; echo got $line; exit 3",
-        binary().display()
-    );
-    let mut terminal = Terminal::run(&["setsid", "-c", "sh", "-c", &text]);
-    terminal.type_in("hello\n");
-    terminal.wait_for("got hello");
-    assert_eq!(terminal.wait_exit(), 3);
+    let directory = Temporary::new();
+    let plain = directory.write("plain", "text");
+    for (command, code) in [
+        ("true", 0),
+        ("no-such-program", 127),
+        ("/no/such/program", 127),
+        (plain.to_str().unwrap(), 126),
+    ] {
+        let text = format!(
+            "{} -- {command}; echo code $?; read line; echo got $line; exit 3",
+            binary().display()
+        );
+        let mut terminal = Terminal::run(&["setsid", "-c", "sh", "-c", &text]);
+        terminal.wait_for(&format!("code {code}"));
+        terminal.type_in("hello\n");
+        terminal.wait_for("got hello");
+        assert_eq!(terminal.wait_exit(), 3);
+    }
 }
 
 /// Waits for what another process does, which nothing tells from outside.

@@ -22,6 +22,7 @@ use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use super::dumpable::Window;
 use super::program;
 use super::steps::{self, Step, done, last_error};
+use super::terminal;
 use super::variables::Variables;
 use crate::config::{ContextSpec, ExecSpec};
 use crate::message::{Pid, StartError};
@@ -132,7 +133,7 @@ impl<'f> Launch<'f> {
     /// Starts the process: leader of a group of its own, with these streams and
     /// no other descriptor of ours, no signal blocked or ignored (SPEC §5).
     ///
-    /// A child that fails is left for the main loop to reap.
+    /// A child that fails is left for the main loop to reap, without the terminal.
     pub(super) fn start(self) -> Result<Pid, StartError> {
         let changes_user = |step: &Step| matches!(step, Step::User(_));
         let window = self.steps.iter().any(changes_user).then(Window::open);
@@ -141,7 +142,11 @@ impl<'f> Launch<'f> {
         drop(window);
         match self.failed_at.load(Ordering::Acquire) {
             NOWHERE => Ok(pid),
-            place => Err(self.explain(place, self.error.load(Ordering::Acquire))),
+            place => {
+                // The main loop does so only for what has started.
+                terminal::take_back(pid);
+                Err(self.explain(place, self.error.load(Ordering::Acquire)))
+            }
         }
     }
 
