@@ -435,6 +435,9 @@ impl MainLoop {
     /// Tells those who follow events or the log that nothing will follow, and lets
     /// the servers give their last answers.
     pub(crate) fn close(&mut self, deadline: Instant) {
+        // What a reload has opened that came too late goes with the inbox in which it
+        // is, or with its thread that finds nobody there.
+        self.prepared = None;
         self.common.journal.close();
         self.log.buffer().close();
         if let Some(control) = self.control.take() {

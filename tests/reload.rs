@@ -10,8 +10,11 @@
 mod support;
 
 use std::fs;
+use std::io::Write as _;
+use std::thread;
+use std::time::Instant;
 
-use support::{Supervisor, jobs, processes};
+use support::{Supervisor, deadline, jobs, processes};
 
 /// Two jobs that tell their pids, and a clock that fences.
 const WORLD: &str = r#"
@@ -208,6 +211,54 @@ fn many_reloads_at_once_are_all_answered() {
     assert_nothing_happens(&mut supervisor);
     assert!(processes::is_alive(one) && processes::is_alive(two));
     assert_eq!(supervisor.terminate(), 0);
+}
+
+/// Whether a thread of the supervisor prepares a reload.
+fn is_preparing(supervisor: &Supervisor) -> bool {
+    let threads = fs::read_dir(format!("/proc/{}/task", supervisor.pid())).unwrap();
+    let name = |thread: fs::DirEntry| fs::read_to_string(thread.path().join("comm"));
+    let mut names = threads.map(|thread| name(thread.unwrap()).unwrap_or_default());
+    names.any(|name| name.trim_end() == "reload")
+}
+
+#[test]
+fn a_reload_that_sigterm_overtakes_leaves_no_socket_behind() {
+    let mut supervisor = jobs(
+        r#"{ name: "app", exec: ["sh", "-c", "trap 'echo told >>$FACTS; read go <$GATE; exit 0' TERM; sleep 1000 & echo up >>$FACTS; wait"] }"#,
+    )
+    .setting("stopTimeout: 60")
+    .ready();
+    supervisor.facts.expect(&["up"]);
+    let (old, new) = (
+        supervisor.socket().to_owned(),
+        supervisor.directory().join("new"),
+    );
+    let text = fs::read_to_string(supervisor.config()).unwrap();
+    let text = text.replace(old.to_str().unwrap(), new.to_str().unwrap());
+    fs::remove_file(supervisor.config()).unwrap();
+    let config = supervisor.directory().fifo("config.json5");
+    let asked = old.clone();
+    let answer =
+        thread::spawn(move || support::http::request(&asked, "POST", "/v3/reload", "").status);
+    // Opening it tells that it is being read.
+    let mut to_reload = fs::File::options().write(true).open(&config).unwrap();
+    // Nobody else needs it: a test that fails shows the file.
+    fs::remove_file(&config).unwrap();
+    fs::write(&config, &text).unwrap();
+    supervisor.signal(libc::SIGTERM);
+    assert_eq!(answer.join().unwrap(), 503);
+    to_reload.write_all(text.as_bytes()).unwrap();
+    drop(to_reload);
+    supervisor.facts.expect(&["told"]);
+    let deadline = deadline();
+    while is_preparing(&supervisor) {
+        assert!(Instant::now() < deadline, "it is still being read");
+        thread::yield_now();
+    }
+    assert!(new.exists(), "it has been opened");
+    supervisor.gate.release();
+    assert_eq!(supervisor.wait_exit(), 0);
+    assert!(!old.exists() && !new.exists());
 }
 
 #[test]
