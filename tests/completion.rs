@@ -54,23 +54,50 @@ fn world() -> Supervisor {
     .ready()
 }
 
+/// What bash offers for the last of the words, and what that has made.
+fn bash(supervisor: &Supervisor, words: &str) -> Vec<String> {
+    let script = format!(
+        "source $DIR/completion; compopt() {{ :; }}; COMP_WORDS=({words}); \
+             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _containerpilot; printf '%s\\n' \"${{COMPREPLY[@]}}\"; \
+             if [[ -e $DIR/bad ]]; then echo and a command was run; fi"
+    );
+    lines("bash", supervisor, &script)
+}
+
 #[test]
 fn bash_completes_flags_words_jobs_and_signals() {
     let supervisor = world();
-    let complete = |words: &str| {
-        let script = format!(
-            "source $DIR/completion; compopt() {{ :; }}; COMP_WORDS=({words}); \
-             COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _containerpilot; printf '%s\\n' \"${{COMPREPLY[@]}}\""
-        );
-        lines("bash", &supervisor, &script)
-    };
+    let complete = |words: &str| bash(&supervisor, words);
     assert_eq!(complete("containerpilot -sta"), ["-start", "-status"]);
     assert_eq!(complete("containerpilot -maintenance e"), ["enable"]);
-    assert_eq!(complete("containerpilot -stop a"), ["app", "app two"]);
+    assert_eq!(complete("containerpilot -stop a"), ["app", "app\\ two"]);
+    assert_eq!(complete("containerpilot -stop 'app\\ t'"), ["app\\ two"]);
+    assert_eq!(complete("containerpilot -stop '\"app t'"), ["app two"]);
+    assert_eq!(
+        complete("containerpilot -signal ap"),
+        ["app=", "app\\ two="]
+    );
     assert_eq!(complete("containerpilot -signal app = H"), ["HUP"]);
     let config = supervisor.config().display();
     let with_config = complete(&format!("containerpilot -config {config} -restart app"));
-    assert_eq!(with_config, ["app", "app two"]);
+    assert_eq!(with_config, ["app", "app\\ two"]);
+}
+
+#[test]
+fn bash_offers_names_that_look_like_commands_and_runs_none() {
+    let supervisor = jobs(
+        r#"{ name: "$(touch $DIR/bad)", exec: ["sleep", "1000"] },
+           { name: "`touch $DIR/bad`", exec: ["sleep", "1000"] },
+           { name: "it's", exec: ["sleep", "1000"] },"#,
+    )
+    .ready();
+    for (flag, sign) in [("-stop", ""), ("-status", ""), ("-signal", "=")] {
+        let mut offered = bash(&supervisor, &format!("containerpilot {flag} ''"));
+        offered.sort_unstable();
+        let names = [r"\$\(touch\ \$DIR/bad\)", r"\`touch\ \$DIR/bad\`", r"it\'s"];
+        assert_eq!(offered, names.map(|name| format!("{name}{sign}")));
+    }
+    assert_eq!(bash(&supervisor, "containerpilot -stop 'it'"), [r"it\'s"]);
 }
 
 #[test]

@@ -102,6 +102,19 @@ _containerpilot_jobs() {{
     done
     "${{COMP_WORDS[0]}}" "${{where[@]}}" -completion jobs 2>/dev/null
 }}
+# A name may have anything in it: compgen -W would run what looks like a command.
+_containerpilot_offer() {{
+    local name quoted
+    while IFS= read -r name; do
+        printf -v quoted %q "$name"
+        if [[ $word == [\'\"]* ]]; then
+            # What stands between quotes must be good there as it is.
+            [[ $quoted == "${{name// /\\ }}" && $name == "${{word:1}}"* ]] && COMPREPLY+=("$name$1")
+        elif [[ $quoted == "$word"* || $name == "$word"* ]]; then
+            COMPREPLY+=("$quoted$1")
+        fi
+    done < <(_containerpilot_jobs)
+}}
 _containerpilot() {{
     local IFS=$' \t\n' word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}
     COMPREPLY=()
@@ -114,17 +127,14 @@ _containerpilot() {{
     case $before in
         {paths})
             compopt -o filenames
-            local IFS=$'\n'
-            COMPREPLY=($(compgen -f -- "$word"))
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
             return ;;
         {jobs})
-            local IFS=$'\n'
-            COMPREPLY=($(compgen -W "$(_containerpilot_jobs)" -- "$word"))
+            _containerpilot_offer
             [[ ${{#COMPREPLY[@]}} -gt 0 ]] && return ;;
         {signals})
             compopt -o nospace
-            local IFS=$'\n'
-            COMPREPLY=($(compgen -S = -W "$(_containerpilot_jobs)" -- "$word"))
+            _containerpilot_offer =
             return ;;
 {words}        {any})
             return ;;
