@@ -10,10 +10,12 @@
 mod support;
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::process::Stdio;
 
 use support::command::{Outcome, command};
-use support::{Temporary, binary, run};
+use support::{NOBODY, Temporary, binary, is_root, programs, run, skip};
 
 const TEMPLATE: &str = "{ control: { socket: '{{ .SOCKET }}' }, jobs: 'of no matter here' }\n";
 
@@ -97,6 +99,44 @@ fn a_template_that_cannot_be_had_is_an_error_and_leaves_the_old_file() {
         "{outcome}"
     );
     assert_eq!(fs::read_to_string(&out).unwrap(), "old");
+}
+
+#[test]
+fn a_rendered_file_stays_whose_it_is() {
+    if !is_root() {
+        return skip("only root can give a file away");
+    }
+    let directory = Temporary::new();
+    let everybody = fs::Permissions::from_mode(0o1777);
+    fs::set_permissions(directory.path(), everybody).unwrap();
+    let config = directory.write("config", "new");
+    fs::set_permissions(&config, fs::Permissions::from_mode(0o644)).unwrap();
+    let out = directory.write("out", "old");
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o666)).unwrap();
+    chown(&out, Some(1234), Some(4321)).unwrap();
+    // Nobody may not look into the directory where the binary was built.
+    let copy = directory.join("containerpilot");
+    programs::install(&binary(), &copy);
+    let mut nobody = command(NOBODY[0]);
+    nobody.args(&NOBODY[1..]).arg(&copy);
+    let inode = fs::metadata(&out).unwrap().ino();
+    // Who may not replace the file writes into it; root replaces it.
+    for (mut program, is_kept) in [(nobody, true), (command(&copy), false)] {
+        program.args(["-template", "-config"]).arg(&config);
+        let none = run(program.arg("-out").arg(&out)).success();
+        assert_eq!(none, [""; 0]);
+        assert_eq!(fs::read_to_string(&out).unwrap(), "new");
+        let file = fs::metadata(&out).unwrap();
+        assert_eq!(
+            (file.uid(), file.gid(), file.mode() & 0o7777),
+            (1234, 4321, 0o666)
+        );
+        assert_eq!(file.ino() == inode, is_kept);
+        let left = fs::read_dir(directory.path()).unwrap();
+        let left = left.filter(|left| left.as_ref().unwrap().file_name().as_bytes()[0] == b'.');
+        assert_eq!(left.count(), 0);
+        fs::write(&out, "old").unwrap();
+    }
 }
 
 #[test]
