@@ -128,7 +128,7 @@ fn its_lines_are_logged_when_a_format_is_given() {
 /// Says when it is told something; ends with 5 when it is told to end. What it has
 /// started hears nothing of it.
 const LISTENER: &str = r#"
-    for signal in HUP QUIT USR1 ALRM URG PROF WINCH INT 40; do
+    for signal in HUP QUIT USR1 ALRM URG PROF WINCH INT 40 64; do
         trap "echo $signal >>$FACTS" $signal
     done
     trap 'echo TERM >>$FACTS; exit 5' TERM
@@ -152,6 +152,7 @@ fn expect_all_signals(start: Start) {
         (libc::SIGPROF, "PROF"),
         (libc::SIGWINCH, "WINCH"),
         (40, "40"),
+        (64, "64"),
         (libc::SIGINT, "INT"),
     ] {
         supervisor.signal(signal);

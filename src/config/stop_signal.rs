@@ -1,5 +1,7 @@
 //! `stopSignal`: the signal that tells a job to stop (SPEC §15).
 
+use std::ops::RangeInclusive;
+
 use super::decode::{Decode, mismatch};
 use super::findings::{Findings, Path};
 use super::suggest;
@@ -7,7 +9,7 @@ use super::table::Shape;
 use super::value::Value;
 
 /// The signals by their names, without `SIG` (signal(7)).
-const SIGNALS: [(&str, i32); 29] = [
+const SIGNALS: [(&str, i32); 34] = [
     ("HUP", libc::SIGHUP),
     ("INT", libc::SIGINT),
     ("QUIT", libc::SIGQUIT),
@@ -37,7 +39,17 @@ const SIGNALS: [(&str, i32); 29] = [
     ("WINCH", libc::SIGWINCH),
     ("IO", libc::SIGIO),
     ("SYS", libc::SIGSYS),
+    ("PWR", libc::SIGPWR),
+    ("STKFLT", libc::SIGSTKFLT),
+    ("IOT", libc::SIGIOT),
+    ("CLD", libc::SIGCHLD),
+    ("POLL", libc::SIGPOLL),
 ];
+
+/// The real-time signals as glibc, Docker and systemd count them. Not `SIGRTMIN()`
+/// of the C library that this program is linked with: musl keeps one more for itself,
+/// and counts from 35.
+const REAL_TIME: RangeInclusive<i32> = 34..=64;
 
 /// The signal that tells a job to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,15 +95,21 @@ fn by_name(name: &str) -> Option<i32> {
     if let Some((_, signal)) = SIGNALS.iter().find(|(known, _)| *known == name) {
         return Some(*signal);
     }
-    let (first, last) = (libc::SIGRTMIN(), libc::SIGRTMAX());
+    let (first, last) = (*REAL_TIME.start(), *REAL_TIME.end());
     let signal = match (name.strip_prefix("RTMIN"), name.strip_prefix("RTMAX")) {
         (Some(""), _) => first,
         (_, Some("")) => last,
-        (Some(offset), _) => first.checked_add(offset.strip_prefix('+')?.parse().ok()?)?,
-        (_, Some(offset)) => last.checked_sub(offset.strip_prefix('-')?.parse().ok()?)?,
+        (Some(offset), _) => first.checked_add(count(offset.strip_prefix('+')?)?)?,
+        (_, Some(offset)) => last.checked_sub(count(offset.strip_prefix('-')?)?)?,
         (None, None) => return None,
     };
-    (first..=last).contains(&signal).then_some(signal)
+    REAL_TIME.contains(&signal).then_some(signal)
+}
+
+/// A number of digits alone: no second sign.
+fn count(digits: &str) -> Option<i32> {
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| is_number)
 }
 
 #[cfg(test)]
@@ -115,10 +133,16 @@ mod tests {
             ("'TERM'", libc::SIGTERM),
             ("'sigquit'", libc::SIGQUIT),
             ("'winch'", libc::SIGWINCH),
-            ("'RTMIN'", libc::SIGRTMIN()),
-            ("'SIGRTMIN+3'", libc::SIGRTMIN() + 3),
-            ("'RTMAX'", libc::SIGRTMAX()),
-            ("'RTMAX-1'", libc::SIGRTMAX() - 1),
+            ("'sigpwr'", libc::SIGPWR),
+            ("'STKFLT'", libc::SIGSTKFLT),
+            ("'IOT'", libc::SIGABRT),
+            ("'CLD'", libc::SIGCHLD),
+            ("'POLL'", libc::SIGIO),
+            ("'RTMIN'", 34),
+            ("'SIGRTMIN+3'", 37),
+            ("'RTMIN+30'", 64),
+            ("'RTMAX'", 64),
+            ("'RTMAX-1'", 63),
         ] {
             assert_eq!(decode(text), Ok(signal), "{text}");
         }
@@ -130,6 +154,11 @@ mod tests {
         for (text, shown, hint) in [
             ("'TREM'", "\"TREM\"", "; did you mean \"TERM\"?"),
             ("'RTMIN-1'", "\"RTMIN-1\"", ""),
+            ("'RTMIN+'", "\"RTMIN+\"", ""),
+            ("'RTMIN++3'", "\"RTMIN++3\"", ""),
+            ("'RTMIN+-1'", "\"RTMIN+-1\"", ""),
+            ("'RTMAX--1'", "\"RTMAX--1\"", ""),
+            ("'RTMAX-31'", "\"RTMAX-31\"", ""),
             ("'RTMIN+99'", "\"RTMIN+99\"", ""),
             ("'RTMAX+1'", "\"RTMAX+1\"", ""),
             ("'SIG'", "\"SIG\"", ""),

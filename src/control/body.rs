@@ -290,7 +290,7 @@ mod tests {
         for (body, signal) in [
             (&br#"{"signal": "HUP"}"#[..], libc::SIGHUP),
             (br#"{"signal": "sigterm"}"#, libc::SIGTERM),
-            (br#"{"signal": "RTMIN+1"}"#, libc::SIGRTMIN() + 1),
+            (br#"{"signal": "RTMIN+1"}"#, 35),
             (br#"{"signal": 9}"#, libc::SIGKILL),
             (br#"{"signal": 9.0}"#, libc::SIGKILL),
             (br#"{"signal": "10"}"#, libc::SIGUSR1),
