@@ -86,7 +86,7 @@ pub use job::{JobSpec, Restarts};
 pub use logging::LoggingSpec;
 pub use probe::ProbeSpec;
 pub use service::{InitialStatus, ServiceSpec};
-pub(crate) use suggest::hint as did_you_mean;
+pub(crate) use suggest::quick_hint as did_you_mean;
 pub use telemetry::{MetricKind, MetricSpec, TelemetrySpec};
 pub use watch::WatchSpec;
 pub use when::{Condition, Start, When};

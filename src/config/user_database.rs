@@ -263,7 +263,7 @@ impl<T: for<'t> From<&'t str>> File<T> {
             }
             _ => format!(
                 "there is no {what} {name:?} in {path}{}",
-                suggest::hint(name, names)
+                suggest::quick_hint(name, names)
             ),
         }
     }
