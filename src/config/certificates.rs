@@ -4,11 +4,11 @@
 use crate::tls::{self, Tls, TlsSpec};
 
 use super::findings::{Findings, Path};
-use super::source::cause;
+use super::source::{self, cause};
 
 /// What is in the files, or `None` after errors were added.
 pub(crate) fn load(spec: &TlsSpec, at: &Path<'_>, findings: &mut Findings) -> Option<Tls> {
-    let problems = match tls::load(spec) {
+    let problems = match tls::load(spec, source::read_bytes) {
         Ok(tls) => return Some(tls),
         Err(problems) => problems,
     };

@@ -8,7 +8,7 @@
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path as FilePath;
 
 use crate::environment::Environment;
@@ -132,6 +132,9 @@ fn check_file(path: &FilePath) -> Result<(), String> {
     if metadata.is_dir() {
         return Err("it is a directory".to_owned());
     }
+    if !metadata.is_file() {
+        return Err("it is no regular file".to_owned());
+    }
     check_executable(path).map_err(|error| refusal(&error))
 }
 
@@ -145,7 +148,10 @@ fn refusal(error: &io::Error) -> String {
 /// What the `#!` line of a script names. What can't be read is no script.
 fn interpreter(path: &FilePath) -> Option<String> {
     let mut line = Vec::new();
-    let file = BufReader::new(File::open(path).ok()?.take(FIRST_LINE));
+    // Whatever it has become since it was looked at, nobody waits for it.
+    let mut options = File::options();
+    let options = options.read(true).custom_flags(libc::O_NONBLOCK);
+    let file = BufReader::new(options.open(path).ok()?.take(FIRST_LINE));
     let _length = { file }.read_until(b'\n', &mut line).ok()?;
     let line = line.strip_prefix(b"#!")?;
     let line = String::from_utf8_lossy(line);

@@ -1,6 +1,6 @@
 //! What stands in for TLS in a build without it: a clear configuration error.
 
-use super::{Problem, TlsSpec};
+use super::{Problem, Reader, TlsSpec};
 
 /// Never exists in this build.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,7 +10,7 @@ pub enum Tls {}
 ///
 /// # Errors
 /// Always.
-pub fn load(_: &TlsSpec) -> Result<Tls, Vec<Problem>> {
+pub fn load(_: &TlsSpec, _: Reader) -> Result<Tls, Vec<Problem>> {
     Err(vec![Problem::new(
         "",
         "this build has no TLS: use the scheme \"http\", or a build with the feature \"tls\"",

@@ -15,7 +15,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore};
 
-use super::{Problem, TlsSpec};
+use super::{Problem, Reader, TlsSpec};
 
 /// Where distributions keep the certificates that the whole system trusts.
 const SYSTEM_BUNDLES: [&str; 6] = [
@@ -54,17 +54,19 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Reads and checks every file that `spec` names.
+/// Reads and checks every file that `spec` names, by `read`.
 ///
 /// # Errors
 /// Everything that is wrong, with the key that it is about.
-pub fn load(spec: &TlsSpec) -> Result<Tls, Vec<Problem>> {
+pub fn load(spec: &TlsSpec, read: Reader) -> Result<Tls, Vec<Problem>> {
     let mut hasher = DefaultHasher::new();
     // The roots are looked at even if they are not used, so that turning the
     // verification on again finds them good.
     let needs_roots = spec.verify || spec.ca_file.is_some() || spec.ca_path.is_some();
-    let roots = needs_roots.then(|| roots(spec, &mut hasher)).transpose();
-    let client = client_certificate(spec, &mut hasher);
+    let roots = needs_roots
+        .then(|| roots(spec, read, &mut hasher))
+        .transpose();
+    let client = client_certificate(spec, read, &mut hasher);
     let name = spec.server_name.as_deref().map(server_name).transpose();
     let (roots, client, server_name) = match (roots, client, name) {
         (Ok(roots), Ok(client), Ok(name)) => (roots, client, name),
@@ -128,10 +130,14 @@ fn server_name(name: &str) -> Result<ServerName<'static>, Problem> {
 
 /// The certificates to trust: those of the given file and directory, or the
 /// system's if neither is given.
-fn roots(spec: &TlsSpec, hasher: &mut DefaultHasher) -> Result<RootCertStore, Problem> {
+fn roots(
+    spec: &TlsSpec,
+    read: Reader,
+    hasher: &mut DefaultHasher,
+) -> Result<RootCertStore, Problem> {
     let mut store = RootCertStore::empty();
     let mut add = |key: &'static str, path: &Path| -> Result<(), Problem> {
-        for certificate in certificates(key, path)? {
+        for certificate in certificates(key, path, read)? {
             certificate.hash(hasher);
             store.add(certificate).map_err(|error| {
                 let text = format!("a certificate of {path:?} is malformed: {error}");
@@ -144,7 +150,7 @@ fn roots(spec: &TlsSpec, hasher: &mut DefaultHasher) -> Result<RootCertStore, Pr
         add("cafile", file)?;
     }
     if let Some(folder) = &spec.ca_path {
-        for file in certificate_files(folder)? {
+        for file in certificate_files(folder, read)? {
             add("capath", &file)?;
         }
     }
@@ -157,8 +163,12 @@ fn roots(spec: &TlsSpec, hasher: &mut DefaultHasher) -> Result<RootCertStore, Pr
     Ok(store)
 }
 
-fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    let text = read(key, path)?;
+fn certificates(
+    key: &'static str,
+    path: &Path,
+    read: Reader,
+) -> Result<Vec<CertificateDer<'static>>, Problem> {
+    let text = bytes(key, path, read)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match found {
         Ok(found) if !found.is_empty() => Ok(found),
@@ -172,8 +182,8 @@ fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'st
     }
 }
 
-fn read(key: &'static str, path: &Path) -> Result<Vec<u8>, Problem> {
-    std::fs::read(path).map_err(|error| cannot_read(key, &format!("{path:?}"), error))
+fn bytes(key: &'static str, path: &Path, read: Reader) -> Result<Vec<u8>, Problem> {
+    read(path).map_err(|error| cannot_read(key, &format!("{path:?}"), error))
 }
 
 fn cannot_read(key: &'static str, what: &str, error: io::Error) -> Problem {
@@ -206,13 +216,13 @@ fn malformed(key: &'static str, path: &Path, what: &str, error: &pem::Error) -> 
 
 /// The files of a directory that hold certificates, in the order of their names.
 /// Links count, since that is how `c_rehash` lays such a directory out.
-fn certificate_files(folder: &Path) -> Result<Vec<PathBuf>, Problem> {
+fn certificate_files(folder: &Path, read: Reader) -> Result<Vec<PathBuf>, Problem> {
     let key = "capath";
     let cannot_read = |error| cannot_read(key, &format!("the directory {folder:?}"), error);
     let mut files = Vec::new();
     for item in std::fs::read_dir(folder).map_err(cannot_read)? {
         let path = item.map_err(cannot_read)?.path();
-        if path.is_file() && holds_certificate(&read(key, &path)?) {
+        if path.is_file() && holds_certificate(&bytes(key, &path, read)?) {
             files.push(path);
         }
     }
@@ -245,6 +255,7 @@ type ClientCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn client_certificate(
     spec: &TlsSpec,
+    read: Reader,
     hasher: &mut DefaultHasher,
 ) -> Result<Option<ClientCertificate>, Problem> {
     let (certificate, key) = match (&spec.client_cert, &spec.client_key) {
@@ -259,8 +270,8 @@ fn client_certificate(
             return Err(Problem::new("clientcert", text));
         }
     };
-    let chain = certificates("clientcert", certificate)?;
-    let text = read("clientkey", key)?;
+    let chain = certificates("clientcert", certificate, read)?;
+    let text = bytes("clientkey", key, read)?;
     let kind = "private key (PKCS #8, PKCS #1 or SEC 1, not encrypted)";
     let key = PrivateKeyDer::from_pem_slice(&text)
         .map_err(|error| malformed("clientkey", key, kind, &error))?;
@@ -346,15 +357,15 @@ mod tests {
     use super::*;
 
     fn blind(server_name: &str) -> Tls {
-        load(&TlsSpec {
+        let spec = TlsSpec {
             ca_file: None,
             ca_path: None,
             client_cert: None,
             client_key: None,
             server_name: Some(server_name.to_owned()),
             verify: false,
-        })
-        .unwrap()
+        };
+        load(&spec, |path| std::fs::read(path)).unwrap()
     }
 
     #[test]

@@ -10,12 +10,16 @@ mod absent;
 mod files;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[cfg(not(feature = "tls"))]
 pub use absent::{Tls, load, share};
 #[cfg(feature = "tls")]
 pub use files::{Tls, load, share};
+
+/// What reads a whole file that the configuration names. It is given, because it
+/// has bounds that are not of TLS: such a file may be a pipe, or have no end.
+pub type Reader = fn(&Path) -> io::Result<Vec<u8>>;
 
 /// How the other side proves who it is, and we to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,13 +5,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use containerpilot::config::ConsulSpec;
-use containerpilot::tls::{self, Problem, TlsSpec};
+use containerpilot::tls::{self, Problem, Tls, TlsSpec};
 
 use crate::log;
 use crate::support::certificates::{EC, authority, issue, openssl};
 use crate::support::consul::{Agent, Start, nobody};
 use crate::support::{SOON, Temporary};
 use crate::world::{World, instance, plain, service};
+
+fn load(spec: &TlsSpec) -> Result<Tls, Vec<Problem>> {
+    tls::load(spec, |path| std::fs::read(path))
+}
 
 /// What the configuration says if it says nothing.
 fn nothing() -> TlsSpec {
@@ -55,7 +59,7 @@ fn https_agent(folder: &Temporary, incoming: bool) -> Option<Agent> {
 
 fn world(agent: &Agent, tls: &TlsSpec) -> World {
     let spec = ConsulSpec {
-        tls: Some(tls::load(tls).unwrap()),
+        tls: Some(load(tls).unwrap()),
         ..plain(&format!("{}:8501", agent.address()))
     };
     World::with(&spec)
@@ -171,7 +175,7 @@ fn a_handshake_that_hangs_is_given_up_and_interrupted() {
         ..nothing()
     };
     let spec = ConsulSpec {
-        tls: Some(tls::load(&blind).unwrap()),
+        tls: Some(load(&blind).unwrap()),
         ..plain(&listener.local_addr().unwrap().to_string())
     };
     let world = World::with(&spec);
@@ -267,7 +271,7 @@ fn bad_files_are_named_with_the_key_that_names_them() {
         ),
         (named("no name"), "servername", "is no host name"),
     ] {
-        match tls::load(&spec) {
+        match load(&spec) {
             Ok(_) => panic!("{spec:?} must be refused"),
             Err(problems) => match &problems[..] {
                 [problem] => {
@@ -287,7 +291,7 @@ fn bad_files_are_named_with_the_key_that_names_them() {
         server_name: Some(String::new()),
         ..ca_file("empty")
     };
-    let keys: Vec<_> = tls::load(&all)
+    let keys: Vec<_> = load(&all)
         .unwrap_err()
         .into_iter()
         .map(|Problem { key, .. }| key)
@@ -304,15 +308,15 @@ fn a_renewed_certificate_of_the_same_path_is_a_different_configuration() {
         client_key: Some(folder.join("client.key")),
         ..nothing()
     };
-    let before = tls::load(&spec).unwrap();
-    assert_eq!(tls::load(&spec).unwrap(), before);
+    let before = load(&spec).unwrap();
+    assert_eq!(load(&spec).unwrap(), before);
     issue(folder.path(), "good", "client", "DNS:client", EC);
-    let after = tls::load(&spec).unwrap();
+    let after = load(&spec).unwrap();
     assert_ne!(after, before);
     let blind = TlsSpec {
         verify: false,
         ..spec
     };
-    assert_ne!(tls::load(&blind).unwrap(), after);
+    assert_ne!(load(&blind).unwrap(), after);
     assert!(!format!("{after:?}").contains("BEGIN"), "no key is shown");
 }

@@ -22,6 +22,12 @@ fn report(text: &str) -> String {
     file("data", "text", 0o644);
     file("script", "#! /no/such/shell -x\n", 0o755);
     file("binary", "\x7fELF", 0o755);
+    let pipe = directory.join("pipe");
+    let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
+    // SAFETY: the path is a string with its NUL.
+    assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o700) }, 0);
+    let pipe = pipe.display();
+    file("piped", &format!("#!{pipe}\n"), 0o755);
     file("config", &text.replace("DIR", dir), 0o644);
     let environment = [("PATH", format!("/nowhere:{dir}"))].into_iter().collect();
     let host = Host::new("here", Vec::new());
@@ -55,6 +61,11 @@ fn programs_that_can_not_are_warnings() {
             "\"DIR/no-such\" here: there is no such file",
         ),
         ("'DIR'", "\"DIR\" here: it is a directory"),
+        ("'DIR/pipe'", "\"DIR/pipe\" here: it is no regular file"),
+        (
+            "'piped'",
+            "\"piped\" here: its first line names \"DIR/pipe\": it is no regular file",
+        ),
         ("'data'", "\"data\" here: it is not executable"),
         ("'DIR/data'", "\"DIR/data\" here: it is not executable"),
         (

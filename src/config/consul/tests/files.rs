@@ -51,6 +51,8 @@ impl Certificates {
         certificates.write("other.pem", OTHER_KEY);
         certificates.write("text.pem", "nothing of the kind");
         certificates.write("trusted/a.pem", CERTIFICATE);
+        let endless = fs::File::create(certificates.0.join("endless")).unwrap();
+        endless.set_len(1 << 30).unwrap();
         certificates
     }
 
@@ -100,6 +102,14 @@ fn bad_files_are_errors() {
         (
             "cafile: '@/trusted'",
             "consul.tls.cafile: cannot read \"@/trusted\": it is a directory",
+        ),
+        (
+            "cafile: '@/endless'",
+            "consul.tls.cafile: cannot read \"@/endless\": it is larger than 16 MiB",
+        ),
+        (
+            &format!("{pair} '@/endless'"),
+            "consul.tls.clientkey: cannot read \"@/endless\": it is larger than 16 MiB",
         ),
         (
             "cafile: '@/text.pem'",
