@@ -34,6 +34,8 @@ impl Run {
     pub(super) fn send(&mut self, signal: i32, fx: &mut Effects) {
         match self.pid {
             Some(pid) => fx.signal(pid, signal),
+            // What is to be killed is not asked to end instead.
+            None if self.signal == Some(libc::SIGKILL) => {}
             None => self.signal = Some(signal),
         }
     }

@@ -2,6 +2,7 @@
 
 use super::sim::Sim;
 use super::specs::job;
+use crate::control::request::Verb;
 use crate::event::{Code, GLOBAL};
 use crate::message::Signal;
 
@@ -226,6 +227,20 @@ fn a_timeout_before_the_process_has_started_kills_it_as_soon_as_it_has() {
          300 event {Shutdown, global}",
     );
     sim.expect_done();
+}
+
+#[test]
+fn a_run_that_timed_out_before_it_has_started_is_killed_even_if_it_is_told_to_stop() {
+    let mut sim = Sim::with_manual_starts(vec![job("app").timeout(200), job("other")]);
+    sim.advance(300);
+    sim.operate(Verb::Stop, "app");
+    sim.take_record();
+    sim.start("app");
+    sim.expect(
+        "300 kill app
+         300 event {ExitFailed, app}
+         300 event {Stopped, app}",
+    );
 }
 
 #[test]
