@@ -83,7 +83,8 @@ pub(super) struct Effects {
     pub(super) outcomes: Vec<(JobId, Outcome)>,
     /// A job came to rest in this turn: there may be nothing left to wait for.
     pub(super) came_to_rest: bool,
-    running: SortedMap<JobId, (Arc<str>, Pid)>,
+    /// By the variable, which several jobs may share.
+    running: SortedMap<(Arc<str>, JobId), Pid>,
     last_exec: u64,
 }
 
@@ -145,7 +146,7 @@ impl Effects {
             exec,
             command: Arc::clone(command),
             environment: Arc::clone(&self.environment),
-            pids: self.running.values().cloned().collect(),
+            pids: self.pids(),
             label,
             tail,
         })));
@@ -172,10 +173,24 @@ impl Effects {
 
     /// Makes the pid of a job's run known to later children, or forgets it.
     pub(super) fn set_running(&mut self, job: JobId, variable: &Arc<str>, pid: Option<Pid>) {
+        let key = (Arc::clone(variable), job);
         match pid {
-            Some(pid) => self.running.insert(job, (Arc::clone(variable), pid)),
-            None => self.running.remove(&job),
+            Some(pid) => self.running.insert(key, pid),
+            None => self.running.remove(&key),
         };
+    }
+
+    /// The pids of the running jobs by their variables; of jobs that share one, that
+    /// of the last.
+    fn pids(&self) -> Vec<(Arc<str>, Pid)> {
+        let mut pids: Vec<(Arc<str>, Pid)> = Vec::with_capacity(self.running.len());
+        for ((variable, _), pid) in self.running.iter() {
+            match pids.last_mut() {
+                Some((last, known)) if last == variable => *known = *pid,
+                _ => pids.push((Arc::clone(variable), *pid)),
+            }
+        }
+        pids
     }
 
     /// How long ago something was.

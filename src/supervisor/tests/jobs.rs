@@ -330,6 +330,32 @@ fn children_are_told_who_else_runs() {
 }
 
 #[test]
+fn of_jobs_whose_pids_share_a_variable_the_last_that_runs_counts() {
+    let jobs = vec![
+        job("a-b"),
+        job("other"),
+        job("a.b"),
+        job("a-b"),
+        job("asks").each(Code::Signal, "SIGHUP"),
+    ];
+    let told = |sim: &mut Sim| -> Vec<String> {
+        sim.signal(Signal::Hangup);
+        sim.exit("asks", 0);
+        let pids = sim.environment["asks"].iter();
+        let pids = pids.filter(|(name, _)| name.ends_with("A_B_PID"));
+        pids.map(|(_, pid)| pid.clone()).collect()
+    };
+    let mut sim = Sim::new(jobs);
+    assert_eq!(told(&mut sim), ["104"]);
+    sim.exit("a.b", 0);
+    assert_eq!(told(&mut sim), ["104"]);
+    sim.exit("a-b@4", 0);
+    assert_eq!(told(&mut sim), ["101"]);
+    sim.exit("a-b", 0);
+    assert!(told(&mut sim).is_empty());
+}
+
+#[test]
 fn a_job_waiting_for_startup_by_name_is_the_same_as_one_without_when() {
     let mut sim = Sim::new(vec![job("app").each(Code::Startup, GLOBAL)]);
     sim.exit("app", 0);
