@@ -115,8 +115,19 @@ fn waiting_ends_when_the_state_holds_whenever_that_comes() {
 
 #[test]
 fn waiting_in_vain_says_what_there_is_instead() {
-    let mut supervisor = jobs(r#"{ name: "app", exec: ["sleep", "1000"] }"#).ready();
+    let mut supervisor = jobs(
+        r#"{ name: "app", exec: ["sleep", "1000"] },
+           { name: "e\u001b[31mvil\nx", exec: "true", when: { source: "app", once: "healthy" } }"#,
+    )
+    .ready();
     supervisor.client(&["-wait", "app=running"]).success();
+    let outcome = supervisor.client(&["-wait", "e\u{1b}[31mvil\nx=running", "-timeout", "100ms"]);
+    assert_eq!(outcome.code, 1, "{outcome}");
+    let said = outcome.error_line();
+    assert!(
+        said.starts_with(r"-wait: e\u{1b}[31mvil\nx is not running"),
+        "{said}"
+    );
     let outcome = supervisor.client(&["-wait", "app=healthy", "-timeout", "100ms"]);
     assert_eq!(outcome.code, 1, "{outcome}");
     assert_eq!(

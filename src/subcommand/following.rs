@@ -10,6 +10,7 @@ use crate::cli::Manner;
 use crate::client::Error;
 use crate::client::stream::{Lines, Stream, events, follow_logs, logs};
 use crate::client::wait::{PATIENCE, Waited, wait};
+use crate::printable::printable;
 
 /// Prints events until the supervisor ends.
 pub(super) fn show_events(socket: &Path, manner: Manner) -> Result<Answer, Error> {
@@ -60,14 +61,15 @@ pub(super) fn wait_for(
 ) -> Result<Answer, Error> {
     let patience = manner.timeout.unwrap_or(PATIENCE);
     for (job, state) in wanted {
+        let shown = printable(job);
         let why = match wait(socket, job, state, patience)? {
             Waited::Holds => continue,
             Waited::TooLong(states) => {
                 let seconds = patience.as_secs_f32();
-                format!("{job} is not {state} after {seconds} s: it is {states}")
+                format!("{shown} is not {state} after {seconds} s: it is {states}")
             }
             Waited::Ended => {
-                format!("{job} was not {state} before the supervisor ended or its socket moved")
+                format!("{shown} was not {state} before the supervisor ended or its socket moved")
             }
         };
         complain(&format!("-wait: {why}\n"));

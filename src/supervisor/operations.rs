@@ -353,10 +353,14 @@ impl Supervisor {
                 Some((status, _)) => {
                     let reasons: Vec<&str> =
                         pending.failures.iter().map(|(_, why)| &**why).collect();
-                    Reply::Refused {
-                        status: *status,
-                        message: format!("cannot {} {job}: {}", verb.as_str(), reasons.join("; ")),
-                    }
+                    let message = format!(
+                        "cannot {} {}: {}",
+                        verb.as_str(),
+                        printable(job),
+                        reasons.join("; ")
+                    );
+                    let status = *status;
+                    Reply::Refused { status, message }
                 }
             };
             self.reply(pending.reply_to, reply);

@@ -7,6 +7,7 @@ use super::{Job, State};
 use crate::config::Start;
 use crate::control::status::WaitsFor;
 use crate::event::{Code, Event};
+use crate::printable::printable;
 use crate::sorted::SortedSet;
 use crate::supervisor::effects::{Effects, Phase};
 use crate::supervisor::timers::Timer;
@@ -206,9 +207,10 @@ impl Job {
 
 /// `exitSuccess of setup`, or the name of an event of the whole supervisor.
 fn in_words(event: &Event) -> String {
+    let source = printable(&event.source);
     match event.code.config_name() {
         Some(name) if event.code.is_global() => name.to_owned(),
-        Some(name) => format!("{name} of {}", event.source),
-        None => event.source.to_string(),
+        Some(name) => format!("{name} of {source}"),
+        None => source.into_owned(),
     }
 }

@@ -389,3 +389,19 @@ fn a_signal_goes_to_the_process_group_and_needs_one() {
     assert_eq!(ask(&mut sim, "app"), Some(Reply::Done));
     sim.expect("0 info app is sent signal 1\n0 signal-1 app");
 }
+
+#[test]
+fn names_are_told_on_one_line_and_without_what_a_terminal_obeys() {
+    let evil = "e\u{1b}[31mvil\nx";
+    let waits = job("app").once(Code::ExitSuccess, evil).waits_at_most(100);
+    let mut sim = Sim::with_manual_starts(vec![job(evil), waits, job("other")]);
+    sim.fail_to_start(evil);
+    sim.take_record();
+    sim.advance(100);
+    let told = r"100 warn app gave up waiting to start; not seen: exitSuccess of e\u{1b}[31mvil\nx";
+    assert_eq!(sim.take_record().first().map(String::as_str), Some(told));
+    sim.operate(Start, evil);
+    sim.fail_to_start(evil);
+    let refusal = r"start: 422 cannot start e\u{1b}[31mvil\nx: no: entity not found";
+    answered(&mut sim, &[refusal]);
+}
