@@ -8,7 +8,7 @@
 use std::borrow::Borrow;
 
 /// Keys, in order, and their values.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SortedMap<K, V>(Vec<(K, V)>);
 
 /// Things in order, each of them once.

@@ -9,7 +9,7 @@ use super::table::{Preset, Shape, object};
 use super::value::Value;
 
 /// How long the restarts of a failing job wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Backoff {
     /// Before the second restart of a row; the first is at once.
     pub initial: Duration,

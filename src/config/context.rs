@@ -28,7 +28,7 @@ mod tests;
 const NO_SHELLS: [&str; 2] = ["nologin", "false"];
 
 /// The context of a process.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ContextSpec {
     /// Who it is, if not the supervisor's user.
     pub user: Option<Identity>,
@@ -60,7 +60,7 @@ pub struct ContextSpec {
 }
 
 /// A user with its groups.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// Its number.
     pub uid: u32,

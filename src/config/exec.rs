@@ -11,7 +11,7 @@ use super::value::Value;
 use super::variables::LONGEST;
 
 /// A command and how its output is treated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ExecSpec {
     /// The program and its arguments; never empty.
     pub argv: Vec<String>,

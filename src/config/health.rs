@@ -13,7 +13,7 @@ use super::probe::{self, ProbeSpec, RawHttp, Target};
 use super::table::{Preset, object};
 
 /// How the health of a job is found out.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct HealthSpec {
     /// The check; without one, every interval counts as a passing check.
     pub check: Option<CheckSpec>,
@@ -32,7 +32,7 @@ pub struct HealthSpec {
 }
 
 /// What a check does.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum CheckSpec {
     /// Executes a command, whose exit code 0 is good.
     Exec(Arc<ExecSpec>),

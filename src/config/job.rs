@@ -26,7 +26,7 @@ use crate::event::Code;
 mod tests;
 
 /// One job, decoded and validated.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct JobSpec {
     /// The name that its events, its log lines and the API use.
     pub name: Arc<str>,
@@ -56,7 +56,7 @@ pub struct JobSpec {
 }
 
 /// How often a run that has ended may be followed by another.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Restarts {
     /// At most this often over the life of the job.
     Limited(u64),

@@ -23,7 +23,7 @@ const RESOURCES: [(&str, Resource); 9] = [
 ];
 
 /// A resource that can be limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "the table of keys says what they are")]
 pub enum Resource {
     OpenFiles,
@@ -63,7 +63,7 @@ impl Resource {
 }
 
 /// How much of a resource a process may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limit {
     /// Of what.
     pub resource: Resource,

@@ -16,7 +16,7 @@ use super::url::{HostPort, Place, Url, socket_path};
 use super::value::Value;
 
 /// Whom a built-in check asks, and what makes it pass.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum ProbeSpec {
     /// An HTTP exchange that is answered as is wanted.
     Http(HttpSpec),
@@ -25,7 +25,7 @@ pub enum ProbeSpec {
 }
 
 /// A request, and which answers are good ones.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct HttpSpec {
     /// Where to ask.
     pub url: Url,
@@ -44,7 +44,7 @@ pub struct HttpSpec {
 }
 
 /// A header of a request.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Header {
     /// Its name, as the file has it.
     pub name: String,
@@ -60,7 +60,7 @@ impl fmt::Debug for Header {
 }
 
 /// The method of a request.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
     /// GET
     Get,
@@ -95,7 +95,7 @@ impl Method {
 }
 
 /// Which statuses are good.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Statuses(Vec<RangeInclusive<u16>>);
 
 impl Default for Statuses {

@@ -13,7 +13,7 @@ use super::interfaces;
 use super::table::{Preset, object};
 
 /// How a job is advertised in the catalog.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ServiceSpec {
     /// `NAME-HOSTNAME`, the catalog's key for this instance.
     pub id: String,
@@ -38,7 +38,7 @@ pub struct ServiceSpec {
 }
 
 /// The status with which a service is registered before its first check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InitialStatus {
     /// `passing`
     Passing,

@@ -15,7 +15,7 @@ use crate::unix_socket::MAX_PATH;
 const LONGEST_HOST: usize = 253;
 
 /// What listens there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// A host, by name or address, and a port of it.
     Tcp(HostPort),
@@ -24,7 +24,7 @@ pub enum Place {
 }
 
 /// A host, by name or address, and a port of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HostPort {
     /// An IPv6 address stands without brackets.
     pub host: String,
@@ -33,7 +33,7 @@ pub struct HostPort {
 }
 
 /// What an HTTP check asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Url {
     /// Whether to speak TLS there.
     pub is_secure: bool,

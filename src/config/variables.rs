@@ -13,7 +13,7 @@ use super::findings::{Findings, Path};
 use super::pairs::Pairs;
 
 /// Variables with the values that they get, or that they are unset.
-#[derive(Clone, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Variables(SortedMap<String, Option<String>>);
 
 impl fmt::Debug for Variables {

@@ -9,7 +9,7 @@ use super::service::check_name;
 use super::table::{Preset, object};
 
 /// One watch, decoded and validated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct WatchSpec {
     /// The service to observe; events carry `watch.` and this name.
     pub name: Arc<str>,

@@ -18,7 +18,7 @@ mod tests;
 pub(crate) const SIGNALS: [&str; 2] = ["SIGHUP", "SIGUSR2"];
 
 /// What starts a job.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Hash)]
 pub struct When {
     /// The events or the clock that start it.
     pub start: Start,
@@ -28,7 +28,7 @@ pub struct When {
 
 /// The events or the clock that start a job. No list is empty, and none has an
 /// event twice.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub enum Start {
     /// Once, when each of these has happened.
     All(Vec<Event>),
@@ -39,7 +39,7 @@ pub enum Start {
 }
 
 /// An event that starts a job by itself.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Hash)]
 pub struct Condition {
     /// The event.
     pub event: Event,

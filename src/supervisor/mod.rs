@@ -21,6 +21,7 @@ mod index;
 mod job;
 mod maintenance;
 mod operations;
+mod pairing;
 mod plan;
 mod reload;
 mod requests;

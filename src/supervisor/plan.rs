@@ -7,12 +7,11 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::JobId;
 use super::differences::{self, Keys};
+use super::pairing::{Likeness, hash_of, pair};
 use crate::config::{Config, ControlSpec, JobSpec, WatchSpec};
-use crate::hash::HashMap;
 use crate::printable::printable;
 
 /// What a reload does with one job.
@@ -119,40 +118,33 @@ pub(super) fn of_jobs<'a>(
     current: impl Iterator<Item = (JobId, &'a JobSpec)>,
     wanted: Vec<JobSpec>,
 ) -> Vec<Step> {
-    let mut by_name: HashMap<Arc<str>, Vec<(JobId, &JobSpec)>> = HashMap::default();
-    for (id, spec) in current {
-        let name = Arc::clone(&spec.name);
-        by_name.entry(name).or_default().push((id, spec));
-    }
-    let mut before = vec![None; wanted.len()];
-    let likenesses: [fn(&JobSpec, &JobSpec) -> bool; 3] = [
-        |before, now| before == now,
-        |before, now| before.exec == now.exec,
-        |_, _| true,
-    ];
-    for is_alike in likenesses {
-        for (before, now) in before.iter_mut().zip(&wanted) {
-            if before.is_some() {
-                continue;
-            }
-            let Some(left) = by_name.get_mut(&now.name) else {
-                continue;
-            };
-            let alike = left.iter().position(|(_, spec)| is_alike(spec, now));
-            *before = alike.map(|at| left.remove(at));
-        }
-    }
-    let steps = before.into_iter().zip(wanted);
-    let steps = steps.map(|(before, now)| step(before, now));
-    let mut gone: Vec<(JobId, &JobSpec)> = by_name.into_values().flatten().collect();
-    gone.sort_unstable_by_key(|(id, _)| *id);
-    let stops = gone.into_iter().map(|(id, spec)| Step {
-        change: Change::Stop(id),
-        spec: spec.clone(),
+    let current: Vec<(JobId, &JobSpec)> = current.collect();
+    let known: Vec<&JobSpec> = current.iter().map(|(_, spec)| *spec).collect();
+    let named: Vec<&JobSpec> = wanted.iter().collect();
+    let pairs = pair(&known, &named, |spec| &spec.name, &JOBS);
+    let steps = pairs.before.into_iter().zip(wanted);
+    let steps = steps.map(|(before, now)| {
+        let before = before.and_then(|at| current.get(at));
+        step(before.copied(), now)
+    });
+    let gone = pairs.left.into_iter().filter_map(|at| current.get(at));
+    let stops = gone.map(|(id, spec)| Step {
+        change: Change::Stop(*id),
+        spec: (*spec).clone(),
         item: Item::new("stop", job(spec)),
     });
     stops.chain(steps).collect()
 }
+
+/// How jobs of one name are alike.
+const JOBS: [Likeness<JobSpec>; 3] = [
+    Likeness::SAME,
+    Likeness {
+        hash: |spec| hash_of(&spec.exec),
+        holds: |before, now| before.exec == now.exec,
+    },
+    Likeness::NAMESAKE,
+];
 
 fn job(spec: &JobSpec) -> String {
     format!("job[{}]", printable(&spec.name))
@@ -258,14 +250,13 @@ fn of_option<T: PartialEq>(
 
 /// An unchanged watch goes on; at another backend, with what it knows.
 fn of_watches(before: &[WatchSpec], now: &[WatchSpec], new_backend: bool) -> Vec<Item> {
-    let mut left: Vec<&WatchSpec> = before.iter().collect();
-    let mut items = Vec::new();
-    for spec in now {
+    let [known, named] = [before, now].map(|specs| specs.iter().collect::<Vec<_>>());
+    let likenesses = [Likeness::SAME, Likeness::NAMESAKE];
+    let pairs = pair(&known, &named, |spec| &spec.name, &likenesses);
+    let watch = |at: usize| before.get(at);
+    let items = pairs.before.into_iter().zip(now).map(|(before, spec)| {
         let name = format!("watch[{}]", spec.name);
-        let same = left.iter().position(|watch| *watch == spec);
-        let called = left.iter().position(|watch| watch.name == spec.name);
-        let before = same.or(called).map(|index| left.remove(index));
-        items.push(match before {
+        match before.and_then(watch) {
             Some(before) if before == spec && new_backend => {
                 Item::new("update", format!("{name}: consul"))
             }
@@ -275,11 +266,10 @@ fn of_watches(before: &[WatchSpec], now: &[WatchSpec], new_backend: bool) -> Vec
                 Item::new(REPLACE, name + &keys)
             }
             None => Item::new("start", name),
-        });
-    }
-    let gone = left
-        .into_iter()
-        .map(|watch| Item::new("stop", format!("watch[{}]", watch.name)));
+        }
+    });
+    let gone = pairs.left.into_iter().filter_map(watch);
+    let gone = gone.map(|watch| Item::new("stop", format!("watch[{}]", watch.name)));
     gone.chain(items).collect()
 }
 
@@ -290,12 +280,19 @@ pub(super) fn of_environment(
     before: &[(String, IpAddr)],
     now: &[(String, IpAddr)],
 ) -> Item {
-    let only = |some: &[(String, IpAddr)], others: &[(String, IpAddr)]| -> Vec<String> {
-        let only = some.iter().filter(|variable| !others.contains(variable));
-        only.map(|(name, _)| name.clone()).collect()
-    };
-    let mut names = only(before, now);
-    names.extend(only(now, before));
+    let mut names = Vec::new();
+    if before != now {
+        let [known, wanted] = [before, now].map(|variables| {
+            let mut variables: Vec<&(String, IpAddr)> = variables.iter().collect();
+            variables.sort_unstable();
+            variables
+        });
+        for (some, others) in [(&known, &wanted), (&wanted, &known)] {
+            let only = some.iter();
+            let only = only.filter(|variable| others.binary_search(variable).is_err());
+            names.extend(only.map(|(name, _)| name.clone()));
+        }
+    }
     if moved {
         names.push("CONTAINERPILOT_SOCKET".to_owned());
     }

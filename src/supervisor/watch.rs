@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::Supervisor;
 use super::effects::Effects;
+use super::pairing::{Likeness, pair};
 use crate::config::WatchSpec;
 use crate::event::Code;
 use crate::message::{Action, Instance, WatchId};
@@ -92,27 +93,30 @@ impl Supervisor {
     /// Observes what `specs` say from now on. A watch that is unchanged goes on;
     /// if `anew`, at another backend, with what it knows.
     pub(super) fn observe(&mut self, specs: Vec<WatchSpec>, anew: bool) {
-        let mut before = std::mem::take(&mut self.watches);
-        for spec in specs {
-            let kept = before.iter().position(|watch| *watch.spec == spec);
-            let mut watch = match kept {
-                Some(at) => before.remove(at),
-                None => Watch::new(self.next_watch(), spec),
-            };
-            if kept.is_some() && anew {
+        let before = std::mem::take(&mut self.watches);
+        let known: Vec<&WatchSpec> = before.iter().map(|watch| &*watch.spec).collect();
+        let named: Vec<&WatchSpec> = specs.iter().collect();
+        let pairs = pair(&known, &named, |spec| &spec.name, &[Likeness::SAME]);
+        let mut before: Vec<Option<Watch>> = before.into_iter().map(Some).collect();
+        for (kept, spec) in pairs.before.into_iter().zip(specs) {
+            let kept = kept.and_then(|at| before.get_mut(at)?.take());
+            let is_kept = kept.is_some();
+            let mut watch = kept.unwrap_or_else(|| Watch::new(self.next_watch(), spec));
+            if is_kept && anew {
                 self.fx.actions.push(Action::Unwatch(watch.id));
                 watch.id = self.next_watch();
             }
-            if kept.is_none() || anew {
+            if !is_kept || anew {
                 self.fx
                     .actions
                     .push(Action::Watch(watch.id, Arc::clone(&watch.spec)));
             }
             self.watches.push(watch);
         }
+        let gone = before.into_iter().flatten();
         self.fx
             .actions
-            .extend(before.into_iter().map(|watch| Action::Unwatch(watch.id)));
+            .extend(gone.map(|watch| Action::Unwatch(watch.id)));
     }
 
     /// Whether a watch of this source stands so that an event would say `code`.

@@ -3,7 +3,7 @@
 use super::{Problem, Reader, TlsSpec};
 
 /// Never exists in this build.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Tls {}
 
 /// Refuses: this build cannot speak TLS.

@@ -45,6 +45,12 @@ impl PartialEq for Tls {
 
 impl Eq for Tls {}
 
+impl Hash for Tls {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.fingerprint.hash(state);
+    }
+}
+
 impl fmt::Debug for Tls {
     /// Shows no key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -4,6 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::super::JobId;
+use super::super::plan::{self, Change};
 use super::sim::Sim;
 use super::specs::{config, job};
 use crate::config::context::Identity;
@@ -333,4 +335,83 @@ fn a_changed_context_of_a_check_is_told_once_and_by_its_own_keys() {
          keep logging
          keep environment",
     );
+}
+
+/// So many that their squares would take minutes.
+const MANY: u64 = 30_000;
+
+#[test]
+fn thousands_of_jobs_of_one_name_are_compared_in_time() {
+    let many = |change: fn(JobSpec, u64) -> JobSpec| -> Vec<JobSpec> {
+        (0..MANY).map(|number| change(job("a"), number)).collect()
+    };
+    let ids = 0..;
+    for (before, now, change) in [
+        (
+            many(|job, number| job.runs(&format!("v1 {number}"))),
+            many(|job, number| job.runs(&format!("v2 {number}"))),
+            "replace job[a]: exec",
+        ),
+        (
+            many(|job, _| job),
+            many(|job, _| job.timeout(5000)),
+            "update job[a]: timeout",
+        ),
+        (
+            many(JobSpec::timeout),
+            many(|job, number| job.timeout(MANY + number)),
+            "update job[a]: timeout",
+        ),
+    ] {
+        let current = ids.clone().map(JobId).zip(&before);
+        let steps = plan::of_jobs(current, now);
+        assert_eq!(steps.len(), before.len());
+        for (step, id) in steps.iter().zip(ids.clone()) {
+            assert_eq!(step.item.to_string(), change);
+            let (Change::Update(of) | Change::Replace(of)) = step.change else {
+                panic!("{step:?}");
+            };
+            assert_eq!(of, JobId(id), "in their order");
+        }
+    }
+}
+
+#[test]
+fn thousands_of_watches_are_compared_in_time() {
+    let with = |interval| {
+        let mut config = config(Vec::new());
+        config.watches = (0..MANY)
+            .map(|number| watch("a", interval + number))
+            .collect();
+        config
+    };
+    let (before, mut now) = (with(1), with(1 + MANY));
+    let items = plan::of_settings(&before, &now);
+    let told = |what: &str| items.iter().filter(|item| item.to_string() == what).count();
+    assert_eq!(told("replace watch[a]: interval"), before.watches.len());
+    now.watches.reverse();
+    let mut sim = Sim::with_config(before);
+    sim.take_record();
+    sim.reload_to(now);
+}
+
+#[test]
+fn thousands_of_addresses_are_compared_in_time() {
+    let variables = |first: u32| -> Vec<(String, IpAddr)> {
+        let last = first + u32::try_from(MANY).unwrap();
+        let address = |number: u32| (format!("CONTAINERPILOT_A{number}_IP"), number.to_be_bytes());
+        let all = (first..last).map(address);
+        all.map(|(name, address)| (name, IpAddr::from(address)))
+            .collect()
+    };
+    let before = variables(0);
+    let mut now = before.clone();
+    now.reverse();
+    let item = plan::of_environment(false, &before, &now);
+    assert_eq!(item.to_string(), "keep environment");
+    now.pop();
+    let item = plan::of_environment(false, &before, &now);
+    assert_eq!(item.to_string(), "update environment: CONTAINERPILOT_A0_IP");
+    let item = plan::of_environment(false, &before, &variables(u32::MAX / 2));
+    assert!(item.to_string().contains("CONTAINERPILOT_A17_IP, "));
 }
