@@ -40,6 +40,19 @@ impl Service {
         }
     }
 
+    /// The job was there before the service, or before its initial status: it is
+    /// listed like any other that has one, as far as it is not known to be unhealthy.
+    pub(super) fn introduce_late(&mut self, healthy: Option<bool>, fx: &mut Effects) {
+        if self.advertised || self.spec.initial_status.is_none() {
+            return;
+        }
+        match healthy {
+            Some(true) => self.passed(fx),
+            None => self.introduce(fx),
+            Some(false) => {}
+        }
+    }
+
     /// Its check passed.
     pub(super) fn passed(&mut self, fx: &mut Effects) {
         if may_advertise(fx) {

@@ -288,14 +288,18 @@ impl Job {
         if self.is_stopping() || self.retired {
             return;
         }
-        let healthy = [Code::Healthy, Code::Unhealthy].map(|code| self.holds(code));
+        let healthy = self.known_health();
         if let Some(service) = &mut self.service {
-            let healthy = match healthy {
-                [true, _] => Some(true),
-                [_, true] => Some(false),
-                _ => None,
-            };
             service.move_over(healthy, fx);
+        }
+    }
+
+    /// Whether the job is healthy, if that is known.
+    fn known_health(&self) -> Option<bool> {
+        match [Code::Healthy, Code::Unhealthy].map(|code| self.holds(code)) {
+            [true, _] => Some(true),
+            [_, true] => Some(false),
+            _ => None,
         }
     }
 

@@ -15,11 +15,16 @@ use crate::supervisor::timers::Timer;
 impl Job {
     /// The job is subscribed: from now on it waits for its events.
     pub(in crate::supervisor) fn did_subscribe(&mut self, fx: &mut Effects) {
-        if let Some(timeout) = self.spec.when.timeout {
-            fx.set_timer(Timer::When(self.id), timeout);
-        }
+        self.limit_wait(fx);
         if let Some(service) = &mut self.service {
             service.introduce(fx);
+        }
+    }
+
+    /// From now on the job waits no longer than it may.
+    pub(super) fn limit_wait(&mut self, fx: &mut Effects) {
+        if let Some(timeout) = self.spec.when.timeout {
+            fx.set_timer(Timer::When(self.id), timeout);
         }
     }
 

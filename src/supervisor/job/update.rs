@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Job, State};
 use crate::config::{HealthSpec, JobSpec, ServiceSpec, Start};
-use crate::event::{Code, Event};
+use crate::event::Event;
 use crate::sorted::SortedSet;
 use crate::supervisor::effects::Effects;
 use crate::supervisor::health::Health;
@@ -76,13 +76,17 @@ impl Job {
     }
 
     fn update_service(&mut self, spec: Option<ServiceSpec>, fx: &mut Effects) {
-        let healthy = self.holds(Code::Healthy);
+        let healthy = self.known_health();
         match (&mut self.service, spec) {
-            (Some(service), Some(spec)) => service.update(spec, healthy, fx),
+            (Some(service), Some(spec)) => service.update(spec, healthy == Some(true), fx),
             (_, spec) => {
                 self.withdraw(fx);
                 self.service = spec.map(Service::new);
             }
+        }
+        let is_stopping = self.is_stopping();
+        if let Some(service) = self.service.as_mut().filter(|_| !is_stopping) {
+            service.introduce_late(healthy, fx);
         }
     }
 
@@ -117,10 +121,10 @@ impl Job {
             .retain(|event| events.contains(event) && !start.repeats_at(event));
         match (&self.state, start) {
             (State::Stopping(..) | State::Complete, _) => {}
-            (State::Waiting, _) => self.did_subscribe(fx),
+            (State::Waiting, _) => self.limit_wait(fx),
             (State::Idle, Start::All(_)) => {
                 self.enter(State::Waiting, fx);
-                self.did_subscribe(fx);
+                self.limit_wait(fx);
             }
             // It has started already.
             (_, Start::All(_)) => self.met = events,

@@ -198,6 +198,75 @@ fn a_reload_changes_what_is_advertised_without_touching_the_process() {
 }
 
 #[test]
+fn a_reload_of_what_starts_a_job_leaves_its_service_as_it_is() {
+    let web = || {
+        let mut spec = advertised("web");
+        spec.service.as_mut().unwrap().initial_status = Some(InitialStatus::Critical);
+        spec
+    };
+    let keeper = || job("keeper");
+    let mut sim = Sim::new(vec![web().each(Code::Signal, "SIGHUP"), keeper()]);
+    sim.signal(Signal::Hangup);
+    sim.exit("web", 0);
+    sim.advance(1000);
+    sim.exit("check.web", 0);
+    sim.take_record();
+    let once = || web().once(Code::Signal, "SIGHUP");
+    sim.reload(vec![once(), keeper()]);
+    sim.expect(
+        "1000 info reload: update job[web]: when
+         1000 info reload: 4 kept, 1 changed",
+    );
+    sim.reload(vec![once().waits_at_most(200), keeper()]);
+    sim.expect(
+        "1000 info reload: update job[web]: when
+         1000 info reload: 4 kept, 1 changed",
+    );
+    sim.advance(200);
+    let gave_up = "1200 warn web gave up waiting to start; not seen: SIGHUP";
+    assert_eq!(sim.take_record()[0], gave_up);
+}
+
+#[test]
+fn a_job_that_is_given_an_initial_status_is_listed_unless_it_is_known_to_be_unhealthy() {
+    let plain = || job("web").checked_every(1000, 500);
+    let with = |status| {
+        let mut spec = plain();
+        spec.service = Some(service("web"));
+        spec.service.as_mut().unwrap().initial_status = status;
+        spec
+    };
+    let listed = || with(Some(InitialStatus::Warning));
+    for (before, check, wish) in [
+        (plain(), None, Some("register Warning web-host")),
+        (plain(), Some(0), Some("heartbeat web-host")),
+        (plain(), Some(1), None),
+        (with(None), None, Some("register Warning web-host")),
+        (with(None), Some(1), None),
+    ] {
+        let mut sim = Sim::new(vec![before]);
+        if let Some(code) = check {
+            sim.advance(1000);
+            sim.exit("check.web", code);
+        }
+        sim.take_record();
+        sim.reload(vec![listed()]);
+        let is_wish = |line: &&String| !line.contains("reload");
+        let wishes = sim.take_record();
+        let wishes: Vec<_> = wishes.iter().filter(is_wish).collect();
+        let is_it = |line: &str| wish.is_some_and(|wish| line.ends_with(wish));
+        assert_eq!(wishes.len(), usize::from(wish.is_some()), "{wishes:?}");
+        assert!(wishes.iter().all(|line| is_it(line)), "{wishes:?}");
+    }
+    let mut sim = Sim::new(vec![plain(), job("keeper")]);
+    sim.exit("web", 0);
+    sim.reload(vec![listed(), job("keeper")]);
+    let record = sim.take_record();
+    let is_listed = record.iter().any(|line| line.contains(" register "));
+    assert!(!is_listed, "it has completed: {record:?}");
+}
+
+#[test]
 fn telemetry_is_advertised_from_startup_and_kept_alive() {
     let mut measured = config(vec![job("app")]);
     measured.telemetry = Some(TelemetrySpec {
