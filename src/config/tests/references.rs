@@ -258,6 +258,27 @@ fn any_number_of_jobs_may_wait_for_each_other() {
     good(&format!("{text}{{name: '0', exec: 'x'}}, {all}]}}"));
 }
 
+/// Each anew with all the others would be half a minute.
+#[test]
+fn any_number_of_jobs_may_wait_for_what_can_not_start() {
+    let count = 4_000;
+    let job = |name: &str, when: &str| format!("{{name: '{name}', exec: 'x', when: {{{when}}}}},");
+    let mut waiting = String::new();
+    let mut events = String::new();
+    for number in 0..count {
+        waiting += &job(&format!("w{number}"), "source: 'all', once: 'exitSuccess'");
+        events += &format!("{{source: 'w{number}', once: 'stopped'}},");
+    }
+    let events = format!("all: [{events} {{source: 'itself', once: 'healthy'}}]");
+    let all = job("all", &events)
+        + "{name: 'itself', exec: 'x', when: {source: 'itself', once: 'healthy'}, health: {exec: 'x', interval: 1, ttl: 5}}";
+    let told = warnings(&format!("{{jobs: [{waiting} {all}]}}"));
+    assert_eq!(told.len(), count + 2);
+    let namesakes = job("a", "source: 'a', once: 'exitSuccess'").repeat(count);
+    let told = warnings(&format!("{{jobs: [{namesakes}]}}"));
+    assert_eq!(told.len(), 2 * count - 1);
+}
+
 /// Ten thousand names against ten thousand others would be minutes.
 #[test]
 fn any_number_of_jobs_may_wait_for_nobody() {
