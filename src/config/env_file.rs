@@ -56,6 +56,7 @@ pub(super) fn add(
             return;
         }
     };
+    let mut good = Vec::new();
     for (line, entry) in Entries::of(text) {
         let place = format!("{}:{line}", path.display());
         match entry {
@@ -63,12 +64,13 @@ pub(super) fn add(
                 findings.warn(at, format!("{place}: {name} {RESERVED}"));
             }
             Ok((name, value)) => match check_length(name, &value) {
-                Ok(()) => variables.set(name, Some(value)),
+                Ok(()) => good.push((name.to_owned(), Some(value))),
                 Err(why) => findings.error(at, format!("{place}: {name} {why}")),
             },
             Err(why) => findings.error(at, format!("{place}: {why}")),
         }
     }
+    variables.set_all(good);
 }
 
 /// The entries of a file, each with its line.

@@ -130,10 +130,11 @@ impl Text<'_> {
         }
         let locations: Vec<&Location> = sought.iter().map(|(_, location)| location).collect();
         let offsets = positions::find(self.text, &locations);
-        for ((index, _), offset) in sought.iter().zip(offsets) {
+        let places = positions::lines_cols(self.text, &offsets);
+        for ((index, _), place) in sought.iter().zip(places) {
             if let Some(finding) = findings.get_mut(*index) {
                 finding.file.clone_from(&self.file);
-                finding.position = offset.map(|offset| line_col(self.text, offset));
+                finding.position = place;
             }
         }
     }

@@ -5,6 +5,7 @@ use super::decode::{Decode, mismatch};
 use super::findings::{Findings, Path};
 use super::table::Shape;
 use super::value::Value;
+use crate::hash::HashMap;
 
 /// Names with texts, in the order of the file; `null` is a name without one.
 #[derive(Debug, Default, PartialEq)]
@@ -26,6 +27,7 @@ impl Decode for Pairs {
         };
         let count = entries.len();
         let mut pairs: Vec<(String, Option<String>)> = Vec::with_capacity(count);
+        let mut places = HashMap::default();
         let mut decoded = 0;
         for (name, value) in entries {
             let text = match value {
@@ -36,12 +38,16 @@ impl Decode for Pairs {
                 },
             };
             decoded += 1;
-            match pairs.iter_mut().find(|(known, _)| *known == name) {
+            let known = places.get(&name).and_then(|place| pairs.get_mut(*place));
+            match known {
                 Some((_, before)) => {
                     findings.warn(&at.key(&name), "comes twice; the last one counts");
                     *before = text;
                 }
-                None => pairs.push((name.into_owned(), text)),
+                None => {
+                    places.insert(name.clone(), pairs.len());
+                    pairs.push((name.into_owned(), text));
+                }
             }
         }
         (decoded == count).then_some(Self(pairs))
@@ -77,6 +83,20 @@ mod tests {
             warnings.first().unwrap().to_string(),
             "headers.a: comes twice; the last one counts"
         );
+    }
+
+    #[test]
+    fn there_may_be_any_number_of_names() {
+        let names = |values: &str| {
+            let pair = |number| format!("'{}': {values},", (number * 7_919) % 20_000);
+            (0..20_000).map(pair).collect::<String>()
+        };
+        let text = format!("{{{}{}}}", names("'before'"), names("'now'"));
+        let (read, findings) = pairs(&text);
+        let read = read.unwrap().0;
+        assert_eq!(read.len(), 20_000);
+        assert!(read.iter().all(|(_, text)| text.as_deref() == Some("now")));
+        assert_eq!(findings.finish(&text).unwrap().len(), 20_000);
     }
 
     #[test]

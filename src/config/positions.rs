@@ -151,6 +151,33 @@ pub(crate) fn line_col(text: &str, offset: usize) -> (usize, usize) {
     (line, column)
 }
 
+/// As [`line_col`] of many bytes, in one walk: a text may have thousands of faults,
+/// all of them in one line.
+pub(crate) fn lines_cols(text: &str, offsets: &[Option<usize>]) -> Vec<Option<(usize, usize)>> {
+    let mut found: Vec<Option<(usize, usize)>> = vec![None; offsets.len()];
+    let mut order: Vec<(usize, usize)> = Vec::with_capacity(offsets.len());
+    for (index, offset) in offsets.iter().enumerate() {
+        order.extend(offset.map(|offset| (offset, index)));
+    }
+    order.sort_unstable();
+    let (mut from, mut line, mut column) = (0, 1, 1);
+    for (offset, index) in order {
+        let passed = text.get(from..offset).unwrap_or_default();
+        match passed.rsplit_once('\n') {
+            Some((lines, rest)) => {
+                line += lines.matches('\n').count() + 1;
+                column = rest.chars().count() + 1;
+            }
+            None => column += passed.chars().count(),
+        }
+        from = offset;
+        if let Some(found) = found.get_mut(index) {
+            *found = Some((line, column));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -286,14 +313,33 @@ mod tests {
     }
 
     #[test]
+    fn lines_and_columns_of_many_are_those_of_each() {
+        for text in ["", "a", "\n", "a\nbä\u{1F600}c\r\n\n  d\n", "ä\n\né"] {
+            let boundaries = (0..=text.len()).filter(|offset| text.is_char_boundary(*offset));
+            // In no order, some twice, and with gaps.
+            let offsets = boundaries.clone().rev().map(Some).chain([None]);
+            let offsets: Vec<_> = offsets.chain(boundaries.map(Some)).collect();
+            let alone = offsets
+                .iter()
+                .map(|offset| Some(line_col(text, (*offset)?)));
+            assert_eq!(lines_cols(text, &offsets), alone.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn many_are_found_in_one_walk() {
         let text = format!("[{}]", "{a: 1}, ".repeat(10_000));
         let locations: Vec<Location> = (0..10_000)
             .map(|i| Location::default().index(i).key("a"))
             .collect();
         let found = find(&text, &locations.iter().collect::<Vec<_>>());
-        for (index, offset) in found.into_iter().enumerate() {
-            assert_eq!(offset, Some(index * "{a: 1}, ".len() + 2));
+        for (index, offset) in found.iter().enumerate() {
+            assert_eq!(*offset, Some(index * "{a: 1}, ".len() + 2));
         }
+        let places = lines_cols(&text, &found);
+        assert_eq!(
+            places.last(),
+            Some(&Some((1, 9_999 * "{a: 1}, ".len() + 3)))
+        );
     }
 }

@@ -26,23 +26,34 @@ impl fmt::Debug for Variables {
 impl Variables {
     /// Those that an `env` sets, without what it may not set.
     pub(crate) fn of(pairs: Pairs, at: &Path<'_>, findings: &mut Findings) -> Self {
-        let mut variables = Self::default();
+        let mut good = Vec::new();
         for (name, value) in pairs.0 {
             match check_name(&name) {
                 Ok(()) if is_reserved(&name) => findings.warn(&at.key(&name), RESERVED),
                 Ok(()) => match check_length(&name, value.as_deref().unwrap_or_default()) {
-                    Ok(()) => variables.set(name, value),
+                    Ok(()) => good.push((name, value)),
                     Err(why) => findings.error(&at.key(&name), why),
                 },
                 Err(why) => findings.error(&at.key(&name), why),
             }
         }
+        let mut variables = Self::default();
+        variables.set_all(good);
         variables
     }
 
     /// Sets a variable, or has it unset.
     pub(crate) fn set(&mut self, name: impl Into<String>, value: Option<String>) {
         self.0.insert(name.into(), value);
+    }
+
+    /// Sets them or has them unset; of a name that comes twice the last one counts.
+    pub(crate) fn set_all(&mut self, mut list: Vec<(String, Option<String>)>) {
+        // In their order each of thousands is put at the end, and none is moved.
+        list.sort_by(|(one, _), (other, _)| one.cmp(other));
+        for (name, value) in list {
+            self.set(name, value);
+        }
     }
 
     /// Whether nothing is changed.
