@@ -36,8 +36,14 @@ impl Environment {
 
     /// The value of `name` as text (invalid UTF-8 replaced), if it is set.
     pub fn get(&self, name: &str) -> Option<String> {
-        let value = self.variables.get(OsStr::new(name))?;
+        let value = self.get_os(name)?;
         Some(value.to_string_lossy().into_owned())
+    }
+
+    /// The value of `name` as it is, if it is set.
+    pub fn get_os(&self, name: &str) -> Option<&OsStr> {
+        let value = self.variables.get(OsStr::new(name))?;
+        Some(value)
     }
 
     /// Whether `name` is set.

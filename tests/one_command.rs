@@ -9,7 +9,12 @@
 
 mod support;
 
+use std::ffi::OsStr;
+use std::fs;
 use std::io::Write as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::Instant;
@@ -67,6 +72,18 @@ fn a_command_that_cannot_be_executed_is_told_as_shells_do() {
     assert_eq!(empty.code, 1, "{empty}");
     let line = empty.error_line();
     assert!(line.contains("job[main].exec: names no program"), "{line}");
+}
+
+#[test]
+fn a_directory_of_path_is_searched_whatever_its_name() {
+    let directory = Temporary::new();
+    let path = directory.join("bin").into_os_string();
+    let path = [&path, OsStr::from_bytes(b"\xff")].join(OsStr::new(""));
+    fs::create_dir(&path).unwrap();
+    symlink(binary(), Path::new(&path).join("program")).unwrap();
+    let mut program = command(binary());
+    program.args(["--", "program", "--", "/bin/sh", "-c", "exit 6"]);
+    assert_eq!(run(program.env("PATH", &path)).code, 6);
 }
 
 #[test]

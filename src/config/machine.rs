@@ -5,6 +5,7 @@
 //! the machine may be another one than the configuration is meant for: all this
 //! is warnings.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
@@ -89,16 +90,16 @@ fn check_exec(exec: &ExecSpec, environment: &Environment, at: &Path<'_>, finding
 fn check_command(exec: &ExecSpec, environment: &Environment) -> Result<(), String> {
     let name = exec.name();
     let Some(context) = &exec.context else {
-        return check_program(name, environment.get("PATH").as_deref());
+        return check_program(name, environment.get_os("PATH"));
     };
     let mut environment = environment.clone();
     context.apply(&mut environment);
-    let path = environment.get("PATH");
+    let path = environment.get_os("PATH");
     match (&context.cwd, FilePath::new(name)) {
         (Some(cwd), relative) if name.contains('/') && relative.is_relative() => {
             check_program(&cwd.join(relative).to_string_lossy(), None)
         }
-        _ => check_program(name, path.as_deref()),
+        _ => check_program(name, path),
     }
 }
 
@@ -117,7 +118,7 @@ fn check_directory(exec: &ExecSpec) -> Result<(), String> {
 }
 
 /// Why a program would not start, as far as that can be seen.
-fn check_program(name: &str, search_path: Option<&str>) -> Result<(), String> {
+fn check_program(name: &str, search_path: Option<&OsStr>) -> Result<(), String> {
     let program = find(name, search_path).map_err(|error| refusal(&error))?;
     check_file(&program)?;
     let Some(interpreter) = interpreter(&program) else {

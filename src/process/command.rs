@@ -1,5 +1,7 @@
 //! From what a job or a check says of its command to the start of its process.
 
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::io;
 
 use super::launch::{Launch, Streams};
@@ -17,15 +19,19 @@ pub(super) fn start(spawn: &Spawn, kept: &Kept, streams: &Streams<'_>) -> Result
 }
 
 /// The search path and all variables of the process.
-fn environment(spawn: &Spawn, kept: &Kept) -> io::Result<(Option<String>, Variables)> {
+fn environment<'s>(
+    spawn: &'s Spawn,
+    kept: &Kept,
+) -> io::Result<(Option<Cow<'s, OsStr>>, Variables)> {
     let given = &spawn.environment;
     let is_given = spawn.pids.iter().any(|(name, _)| given.contains(name));
     if spawn.command.context.is_none() && !is_given {
         let variables = kept.with_pids(given, &spawn.pids)?;
-        return Ok((given.get("PATH"), variables));
+        return Ok((given.get_os("PATH").map(Cow::Borrowed), variables));
     }
     let environment = changed(spawn);
-    Ok((environment.get("PATH"), Variables::of(&environment)?))
+    let path = environment.get_os("PATH").map(OsStr::to_owned);
+    Ok((path.map(Cow::Owned), Variables::of(&environment)?))
 }
 
 /// The supervisor's environment with the changes of the command's context, and

@@ -100,7 +100,7 @@ impl<'f> Launch<'f> {
     /// Prepares to start a command; the program is looked for along `path`.
     pub(super) fn new(
         command: &'f ExecSpec,
-        path: Option<&str>,
+        path: Option<&OsStr>,
         variables: Variables,
         streams: &Streams<'f>,
     ) -> io::Result<Self> {
