@@ -93,6 +93,8 @@ pub enum Error {
     Log(OpenError),
     /// The control plane cannot listen.
     Control(server::StartError),
+    /// The control plane listens there already, by another path.
+    SameSocket(PathBuf, PathBuf),
     /// The control plane's socket cannot be given to whom it shall belong.
     Access(SocketError),
     /// Telemetry cannot listen.
@@ -110,6 +112,10 @@ impl fmt::Display for Error {
             }
             Self::Log(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
+            Self::SameSocket(path, known) => write!(
+                f,
+                "cannot move the control socket to {path:?}: that leads to {known:?}, where this supervisor listens already; write control.socket as before"
+            ),
             Self::Access(error) => error.fmt(f),
             Self::Telemetry(error) => error.fmt(f),
             Self::Discovery(error) => {
@@ -186,7 +192,7 @@ pub fn open(
     let place = current.control.as_ref().filter(is_here);
     let moved = wanted.filter(|_| place.is_none());
     let control = moved.map(|spec| listen(spec, common, log)).transpose();
-    let control = control.map_err(Error::Control)?;
+    let control = control.map_err(|error| refused(error, current))?;
     let wanted = config.telemetry.as_ref().map(address);
     let telemetry = if wanted == current.telemetry {
         None
@@ -223,6 +229,17 @@ pub fn open(
 /// Where telemetry listens.
 pub fn address(telemetry: &TelemetrySpec) -> SocketAddr {
     SocketAddr::new(telemetry.address, telemetry.port)
+}
+
+/// Why the control plane cannot listen: perhaps because it does so already.
+fn refused(error: server::StartError, current: &Current) -> Error {
+    if let server::StartError::Socket(SocketError::Taken(path)) = &error
+        && let Some(place) = &current.control
+        && place.is_at(path)
+    {
+        return Error::SameSocket(path.clone(), place.spec().socket);
+    }
+    Error::Control(error)
 }
 
 fn listen(spec: &ControlSpec, common: &Common, log: &Log) -> Result<Control, server::StartError> {

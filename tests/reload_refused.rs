@@ -174,6 +174,25 @@ fn what_is_no_file_at_all_is_refused_as_by_check() {
 }
 
 #[test]
+fn its_own_socket_by_another_path_is_refused_as_what_it_is() {
+    let (mut supervisor, app, good) = world();
+    symlink(".", supervisor.directory().join("link")).unwrap();
+    let socket = supervisor.socket().to_owned();
+    let other = supervisor.directory().join("link/socket");
+    supervisor.change_config(socket.to_str().unwrap(), other.to_str().unwrap());
+    let answer = reload(&socket);
+    let text = format!(
+        "cannot move the control socket to {other:?}: that leads to {socket:?}, where this supervisor listens already; write control.socket as before"
+    );
+    assert_eq!((answer.status, answer.body.trim_end()), (422, &*text));
+    fs::write(supervisor.config(), good).unwrap();
+    assert_eq!(reload(&socket).status, 200);
+    assert!(processes::is_alive(app));
+    assert_eq!(supervisor.terminate(), 0);
+    assert!(!socket.exists());
+}
+
+#[test]
 fn a_fifo_that_nobody_writes_is_refused_and_keeps_nobody_waiting() {
     let (mut supervisor, app, good) = world();
     let path = supervisor.config().to_owned();

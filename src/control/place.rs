@@ -11,6 +11,7 @@
 
 use std::io::ErrorKind;
 use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -105,6 +106,12 @@ impl Place {
     /// Where it is, and for whom.
     pub fn spec(&self) -> ControlSpec {
         self.0.held().spec.clone()
+    }
+
+    /// Whether this path leads to it, too, as one through a link does.
+    pub fn is_at(&self, path: &Path) -> bool {
+        let held = self.0.held();
+        held.file.as_ref().is_some_and(|file| file.is_at(path))
     }
 
     /// Lets those connect who may by `spec`, which names the same path. A file that

@@ -172,7 +172,12 @@ impl SocketFile {
 
     /// Whether the path still leads to it.
     pub(super) fn is_there(&self) -> bool {
-        let there = fs::symlink_metadata(&self.path);
+        self.is_at(&self.path)
+    }
+
+    /// Whether this path leads to it, too.
+    pub(super) fn is_at(&self, path: &Path) -> bool {
+        let there = fs::symlink_metadata(path);
         there.is_ok_and(|there| identity(&there) == self.identity)
     }
 }
