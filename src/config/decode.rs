@@ -151,6 +151,10 @@ impl Decode for String {
     const EMPTY_IS_ABSENT: bool = true;
 
     fn decode(value: Value<'_>, at: &Path<'_>, findings: &mut Findings) -> Option<Self> {
+        if value.is_inexact() {
+            let message = "is a number too large to be kept exactly: write it in quotes";
+            findings.warn(at, message);
+        }
         match value.scalar_text() {
             Ok(text) if text.contains('\0') => {
                 findings.error(

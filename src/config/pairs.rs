@@ -86,6 +86,15 @@ mod tests {
     }
 
     #[test]
+    fn a_number_that_is_not_what_was_written_is_a_warning() {
+        let text = "{a: 12345678901234567890, b: '12345678901234567890', c: 1234567890123456789}";
+        let warnings = pairs(text).1.finish("").unwrap();
+        let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let message = "is a number too large to be kept exactly: write it in quotes";
+        assert_eq!(warnings, [format!("headers.a: {message}")]);
+    }
+
+    #[test]
     fn there_may_be_any_number_of_names() {
         let names = |values: &str| {
             let pair = |number| format!("'{}': {values},", (number * 7_919) % 20_000);

@@ -46,12 +46,15 @@ impl Value<'_> {
     pub(crate) fn as_integer(&self) -> Option<i64> {
         match self {
             Self::Integer(integer) => Some(*integer),
-            // Beyond 2^53 a float no longer tells which integer was meant.
-            Self::Float(float) if float.fract() == 0.0 && float.abs() <= 9.0e15 => {
-                Some(*float as i64)
-            }
+            Self::Float(float) if float.fract() == 0.0 && !self.is_inexact() => Some(*float as i64),
             _ => None,
         }
+    }
+
+    /// Whether this is a number so great, beyond 2^53, that it no longer tells which
+    /// integer was meant.
+    pub(crate) fn is_inexact(&self) -> bool {
+        matches!(self, Self::Float(float) if float.is_finite() && float.abs() > 9.0e15)
     }
 
     /// The text that a scalar stands for where a text is expected, e.g. `80`.
@@ -203,6 +206,22 @@ mod tests {
         assert_eq!(read("-9223372036854775808").as_integer(), Some(i64::MIN));
         for text in ["5.5", "NaN", "Infinity", "1e300", "'5'", "true", "[5]"] {
             assert_eq!(read(text).as_integer(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_what_was_written_are_known() {
+        for (text, is_inexact) in [
+            ("9223372036854775807", false),
+            ("9223372036854775808", true),
+            ("-12345678901234567890", true),
+            ("1e21", true),
+            ("1e15", false),
+            ("1.5", false),
+            ("Infinity", false),
+            ("'12345678901234567890'", false),
+        ] {
+            assert_eq!(read(text).is_inexact(), is_inexact, "{text}");
         }
     }
 
