@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::decode::{Decode, Integer, Span, mismatch};
+use super::duration;
 use super::findings::{Findings, Path};
 use super::suggest;
 use super::table::{Preset, Shape, object};
@@ -103,7 +104,9 @@ impl RawBackoff {
         let (Span(initial), Span(max), Span(reset)) = (raw.initial?, raw.max?, raw.reset?);
         let Integer(factor) = raw.factor?;
         if initial > max {
-            findings.error(&at.key("initial"), "is longer than \"max\"");
+            let (initial, max) = (duration::format(initial), duration::format(max));
+            let message = format!("{initial} is longer than \"max\" ({max}): set both");
+            findings.error(&at.key("initial"), message);
         }
         Some(Backoff {
             initial,
@@ -161,7 +164,10 @@ mod tests {
     #[test]
     fn what_can_not_be_is_an_error() {
         for (text, error) in [
-            ("{initial: '1m'}", "backoff.initial: is longer than \"max\""),
+            (
+                "{initial: '1m'}",
+                "backoff.initial: 1m0s is longer than \"max\" (30s): set both",
+            ),
             ("{factor: 0}", "backoff.factor: 0 is not between 1 and 100"),
             (
                 "{initial: 0}",
