@@ -15,6 +15,7 @@ use crate::sorted::SortedMap;
 use super::Config;
 use super::duration;
 use super::job::JobSpec;
+use super::sources;
 use super::when::{Start, When};
 
 #[cfg(test)]
@@ -34,7 +35,7 @@ struct Graph<'c> {
     /// The nodes of the jobs by name: several may have the same.
     jobs: SortedMap<&'c str, Vec<usize>>,
     /// The sources of events that are no jobs, with their attributes.
-    sources: SortedMap<String, &'static str>,
+    sources: SortedMap<String, String>,
     nodes: String,
     edges: String,
 }
@@ -48,7 +49,12 @@ impl<'c> Graph<'c> {
             }
         }
         let watches = config.watches.iter();
-        let sources = watches.map(|watch| (format!("watch.{}", watch.name), WATCH));
+        let sources = watches.map(|watch| {
+            (
+                format!("{}{}", sources::WATCH, watch.name),
+                WATCH.to_owned(),
+            )
+        });
         Self {
             jobs,
             sources: sources.collect(),
@@ -125,15 +131,20 @@ impl<'c> Graph<'c> {
         let source = &*event.source;
         if source == GLOBAL && event.code.is_global() {
             let node = name(event).to_owned();
-            self.sources.insert(node.clone(), WHOLE);
+            self.sources.insert(node.clone(), WHOLE.to_owned());
             return vec![quoted(&node)];
         }
         if event.code == Code::Signal {
-            self.sources.insert(source.to_owned(), SIGNAL);
+            self.sources.insert(source.to_owned(), SIGNAL.to_owned());
         } else if let Some(jobs) = self.jobs.get(source) {
             return jobs.iter().map(|index| format!("job{index}")).collect();
+        } else if !source.starts_with(sources::WATCH) || !self.sources.contains_key(source) {
+            // It may be called like a node of another kind.
+            let node = format!("unknown {source}");
+            let attributes = format!("label={}, {NOBODY}", quoted(source));
+            self.sources.insert(node.clone(), attributes);
+            return vec![quoted(&node)];
         }
-        self.sources.or_insert_with(source.to_owned(), || NOBODY);
         vec![quoted(source)]
     }
 

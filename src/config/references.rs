@@ -5,7 +5,7 @@
 use super::Config;
 use super::findings::{Findings, Path};
 use super::reach::Reach;
-use super::sources::{Named, Sources};
+use super::sources::{Named, Sources, WATCH};
 use super::when::Start;
 
 /// Refuses what needs a discovery backend, given by its paths.
@@ -38,6 +38,10 @@ pub(crate) fn check(config: &Config, findings: &mut Findings) {
     let reach = Reach::of(&config.jobs, &sources);
     for (index, job) in config.jobs.iter().enumerate() {
         let at = Path::Named(&jobs, index, "job", &job.name);
+        if job.name.starts_with(WATCH) {
+            let message = format!("begins with {WATCH:?}: as a source, this is a watch");
+            findings.warn(&at.key("name"), message);
+        }
         let at = at.key("when");
         let all_come = check_events(&job.when.start, &sources, &at, findings);
         if let Some(message) = reach.obstacle(index).filter(|_| all_come) {

@@ -13,7 +13,7 @@ use super::watch::WatchSpec;
 use super::when::SIGNALS;
 
 /// The prefix of a watch in the source of an event.
-const WATCH: &str = "watch.";
+pub(super) const WATCH: &str = "watch.";
 
 /// So many names are compared, in all, to tell what was meant: a file of thousands
 /// of jobs that wait for nobody must not take minutes to read.

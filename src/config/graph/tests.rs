@@ -31,8 +31,8 @@ fn every_way_to_start_has_its_arrow() {
   node [shape=box];
   "SIGHUP" [shape=diamond];
   "enterMaintenance" [shape=plaintext];
-  "nobody" [style=dotted, color=red];
   "startup" [shape=plaintext];
+  "unknown nobody" [label="nobody", style=dotted, color=red];
   "watch.db" [shape=ellipse];
   "watch.idle" [shape=ellipse];
   job0 [label="setup\n/bin/setup"];
@@ -48,7 +48,7 @@ fn every_way_to_start_has_its_arrow() {
   "watch.db" -> job3 [label="changed", style=dashed];
   "SIGHUP" -> job4 [label="signal", style=dashed];
   "enterMaintenance" -> job5 [label="enterMaintenance", style=dashed];
-  "nobody" -> job6 [label="stopped"];
+  "unknown nobody" -> job6 [label="stopped"];
 }
 "#
     );
@@ -91,6 +91,26 @@ fn names_may_have_any_character_and_come_twice() {
         r#"  job0 [label="a\"b\\c\nd\nx"];"#,
         r#"  job1 -> job3 [label="stopped"];"#,
         r#"  job2 -> job3 [label="stopped"];"#,
+    ] {
+        assert!(graph.lines().any(|known| known == line), "{line}\n{graph}");
+    }
+}
+
+#[test]
+fn a_source_that_nobody_is_is_no_other_node() {
+    let text = "{ jobs: [
+        { name: 'a', exec: 'x', when: { source: 'job1', once: 'stopped' } },
+        { name: 'b', exec: 'x' },
+        { name: 'c', exec: 'x', when: { source: 'startup', once: 'stopped' } },
+        { name: 'd', exec: 'x', when: { source: 'watch.e', once: 'healthy' } },
+    ] }";
+    let graph = graph(text);
+    for line in [
+        r#"  "unknown job1" [label="job1", style=dotted, color=red];"#,
+        r#"  "unknown job1" -> job0 [label="stopped"];"#,
+        r#"  "startup" -> job1 [label="startup"];"#,
+        r#"  "unknown startup" -> job2 [label="stopped"];"#,
+        r#"  "unknown watch.e" -> job3 [label="healthy"];"#,
     ] {
         assert!(graph.lines().any(|known| known == line), "{line}\n{graph}");
     }

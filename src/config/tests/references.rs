@@ -62,6 +62,15 @@ fn names_that_come_twice_are_warnings() {
 }
 
 #[test]
+fn a_job_that_is_called_like_a_watch_is_a_warning() {
+    let told = warnings("{jobs: [{name: 'watch.db', exec: 'x'}, {name: 'watch', exec: 'x'}]}");
+    assert_eq!(
+        told,
+        ["job[watch.db].name: begins with \"watch.\": as a source, this is a watch"]
+    );
+}
+
+#[test]
 fn waiting_for_what_never_comes_is_a_warning() {
     let checked = "name: 'checked', health: {interval: 1, ttl: 2}";
     let timed = "name: 'timed', when: {source: 'checked', once: 'healthy', timeout: 1}";
