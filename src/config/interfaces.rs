@@ -70,10 +70,19 @@ impl Addresses {
             true => "no addresses at all".to_owned(),
             false => found.join(", "),
         };
+        let hint: String = wanted.iter().map(|text| hint(text)).collect();
         format!(
-            "{} matches no address of this host ({found})",
+            "{} matches no address of this host ({found}){hint}",
             wanted.join(", ")
         )
+    }
+}
+
+/// What is meant by an address where the name of an interface is expected.
+fn hint(text: &str) -> String {
+    match text.parse::<IpAddr>() {
+        Ok(address) => format!("; did you mean \"static:{address}\"?"),
+        Err(_) => String::new(),
     }
 }
 
@@ -136,7 +145,8 @@ impl<'t> Specification<'t> {
         parsed.filter(Self::names_an_interface).ok_or_else(|| {
             format!(
                 "{text:?} is no interface specification (allowed: eth0, eth0:inet, eth0:inet6, \
-                 eth0[1], 10.0.0.0/8, fd00::/8, inet, inet6, static:10.0.0.7)"
+                 eth0[1], 10.0.0.0/8, fd00::/8, inet, inet6, static:10.0.0.7){}",
+                hint(text)
             )
         })
     }
@@ -283,6 +293,20 @@ mod tests {
         assert_eq!(
             Addresses::default().choose(&["eth9[1]"]),
             Err("eth9[1] matches no address of this host (no addresses at all)".to_owned())
+        );
+        let own = vec![("lo".to_owned(), "127.0.0.1".parse().unwrap())];
+        assert_eq!(
+            Addresses::new(own).choose(&["10.0.0.7"]),
+            Err(
+                "10.0.0.7 matches no address of this host (lo 127.0.0.1); did you mean \
+                 \"static:10.0.0.7\"?"
+                    .to_owned()
+            )
+        );
+        let error = host().choose(&["fd00::7"]).unwrap_err();
+        assert!(
+            error.ends_with("; did you mean \"static:fd00::7\"?"),
+            "{error}"
         );
         for specification in ["eth0[9]", "172.16.0.0/12", "eth2:inet6", "ETH0"] {
             assert!(host().choose(&[specification]).is_err(), "{specification}");

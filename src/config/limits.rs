@@ -1,7 +1,7 @@
 //! `limits`: how much of the system's resources the processes of a job may use
 //! (SPEC §15; getrlimit(2)).
 
-use super::decode::Decode;
+use super::decode::{Decode, mismatch};
 use super::findings::{Findings, Path};
 use super::table::{Preset, Shape, object};
 use super::value::Value;
@@ -195,11 +195,7 @@ fn bound(value: &Value<'_>, at: &Path<'_>, allowed: &str, findings: &mut Finding
         other => other.as_integer(),
     };
     let bound = integer.and_then(|integer: i64| u64::try_from(integer).ok());
-    if bound.is_none() {
-        let message = format!("{value} is not {allowed}{}", hint(value));
-        findings.error(at, message);
-    }
-    bound
+    bound.or_else(|| mismatch(value, &format!("{allowed}{}", hint(value)), at, findings))
 }
 
 /// The likely fix of a bound that is none.
@@ -296,7 +292,12 @@ mod tests {
                 ),
             ),
             ("{as: [1, [2, 3]]}", format!("limits.as[1]: a list {one}")),
-            ("{as: ''}", format!("limits.as: \"\" {wanted}")),
+            (
+                "{as: ''}",
+                "limits.as: must be an integer of at least 0, \"unlimited\" or [soft, hard], but it \
+                 is empty: did an environment variable render to nothing?"
+                    .to_owned(),
+            ),
             (
                 "{cpu: [2, 1]}",
                 "limits.cpu: its soft bound, the first one, is greater than the hard one"
