@@ -52,15 +52,16 @@ pub struct Subjects {
     pub consul: bool,
 }
 
-/// The names of the subjects in their order, to look up thousands of them.
+/// The subjects in the order of their names, to look up thousands of them, and to
+/// add each behind the last.
 struct Names<'s> {
-    jobs: Vec<&'s str>,
+    jobs: Vec<&'s (Arc<str>, bool)>,
     watches: Vec<&'s str>,
 }
 
 impl<'s> Names<'s> {
     fn of(subjects: &'s Subjects) -> Self {
-        let mut jobs: Vec<&str> = subjects.jobs.iter().map(|(name, _)| &**name).collect();
+        let mut jobs: Vec<&(Arc<str>, bool)> = subjects.jobs.iter().collect();
         jobs.sort_unstable();
         let mut watches: Vec<&str> = subjects.watches.iter().map(|name| &**name).collect();
         watches.sort_unstable();
@@ -68,7 +69,8 @@ impl<'s> Names<'s> {
     }
 
     fn has_job(&self, name: &str) -> bool {
-        self.jobs.binary_search(&name).is_ok()
+        let known = self.jobs.binary_search_by(|(known, _)| (**known).cmp(name));
+        known.is_ok()
     }
 
     fn has_watch(&self, name: &str) -> bool {
@@ -132,7 +134,8 @@ impl BuiltIn {
             values.configured = false;
             values.has_exec = false;
         }
-        for (name, has_exec) in &subjects.jobs {
+        let names = Names::of(subjects);
+        for (name, has_exec) in &names.jobs {
             let values = self.jobs.or_insert_with(name.clone(), JobValues::default);
             if let Some(values) = values {
                 values.configured = true;
@@ -141,7 +144,6 @@ impl BuiltIn {
         }
         self.jobs
             .retain(|_, values| values.configured || values.running > 0);
-        let names = Names::of(subjects);
         self.instances.retain(|name, _| names.has_watch(name));
         self.events.retain(|event, _| names.emit(event));
         self.has_consul = subjects.consul;
@@ -271,6 +273,16 @@ mod tests {
         values.run_ended("app", 3);
         assert_eq!(app(&values).running, 1);
         assert_eq!(app(&values).last_exit_code, Some(3));
+    }
+
+    #[test]
+    fn jobs_in_any_order_are_put_in_in_time() {
+        let names: Vec<String> = (0..200_000).map(|number| format!("{number:06}")).collect();
+        let backwards: Vec<&str> = names.iter().rev().map(String::as_str).collect();
+        // So many that their square would take minutes.
+        let values = configured(&backwards, &[]);
+        let known = values.jobs.keys().map(|name| &**name);
+        assert!(known.eq(names.iter().map(String::as_str)));
     }
 
     #[test]
