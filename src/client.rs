@@ -213,6 +213,17 @@ fn exchange(
     body: &str,
     allowed: Duration,
 ) -> Result<String, Error> {
+    exchange_bytes(socket, method, target, body, allowed).map(|body| text(&body))
+}
+
+/// As [`exchange`]; the body as it is.
+fn exchange_bytes(
+    socket: &Path,
+    method: &str,
+    target: &str,
+    body: &str,
+    allowed: Duration,
+) -> Result<Vec<u8>, Error> {
     let request = format!(
         "{method} {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
         body.len(),
@@ -225,14 +236,18 @@ fn exchange(
     let answer = exchange
         .and_then(|exchange| exchange.finish(request.as_bytes()))
         .map_err(failed)?;
-    let text = String::from_utf8_lossy(&answer.body).trim_end().to_owned();
     match answer.status {
-        200..=299 => Ok(text),
+        200..=299 => Ok(answer.body),
         status => Err(failed(Cause::Status {
             status,
-            message: text,
+            message: text(&answer.body),
         })),
     }
+}
+
+/// A body for people, without its final newline.
+fn text(body: &[u8]) -> String {
+    String::from_utf8_lossy(body).trim_end().to_owned()
 }
 
 /// A connection and what is left of its time.

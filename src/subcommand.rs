@@ -176,15 +176,16 @@ fn perform(task: &Task, socket: &Path, manner: Manner) -> Result<Answer, client:
         Task::Logs(job) => return following::show_logs(socket, job.as_deref(), manner),
         Task::Wait(wanted) => return following::wait_for(socket, wanted, manner),
         Task::Operate(verb, jobs) => {
-            let mut text = String::new();
             for job in jobs {
                 let answer = client::jobs::operate(socket, *verb, job, manner.timeout)?;
-                if manner.json {
-                    text.push_str(&answer);
-                    text.push('\n');
+                // At once: the next one may fail.
+                if manner.json
+                    && let Err(error) = print(&format!("{answer}\n"))
+                {
+                    complain(&format!("{error}\n"));
+                    return Ok(Answer::bad());
                 }
             }
-            return Ok(Answer::from(text.trim_end().to_owned()));
         }
         Task::Signal(pairs) => {
             for (job, signal) in pairs {

@@ -111,6 +111,24 @@ fn a_stopped_job_keeps_the_supervisor_up_and_a_reload_alone_does_not_start_it() 
 }
 
 #[test]
+fn what_was_done_before_a_failure_is_told() {
+    let supervisor = jobs(
+        r#"{ name: "app", exec: ["sleep", "1000"] },
+           { name: "other", exec: ["sleep", "1000"] },"#,
+    )
+    .ready();
+    for flag in ["-start", "-restart", "-stop"] {
+        let arguments = ["-json", flag, "app", flag, "other", flag, "nosuch"];
+        let outcome = supervisor.client(&arguments);
+        assert_eq!(outcome.code, 1, "{outcome}");
+        assert_eq!(outcome.stdout.len(), 2, "{outcome}");
+        for (line, name) in outcome.stdout.iter().zip(["app", "other"]) {
+            assert!(line.contains(&format!("\"name\":\"{name}\"")), "{outcome}");
+        }
+    }
+}
+
+#[test]
 fn a_process_that_cannot_be_started_fails_the_client_with_the_reason() {
     let supervisor = jobs(
         r#"{ name: "app", exec: ["/no/such/program"], when: { source: "SIGHUP" } },

@@ -57,13 +57,13 @@ impl Lines<'_> {
     }
 }
 
-/// `-logs`: the lines that are there now.
+/// `-logs`: the lines that are there now, byte by byte.
 ///
 /// # Errors
 /// If there are none to be had.
-pub fn logs(socket: &Path, lines: Lines<'_>) -> Result<String, Error> {
+pub fn logs(socket: &Path, lines: Lines<'_>) -> Result<Vec<u8>, Error> {
     let target = format!("{LOGS}{}", lines.target(""));
-    super::exchange(socket, "GET", &target, "", BEGINNING)
+    super::exchange_bytes(socket, "GET", &target, "", BEGINNING)
 }
 
 /// `-logs -follow`: the lines that are there now, and those that follow.
@@ -146,7 +146,7 @@ fn begin(exchange: &mut Exchange, request: &[u8]) -> Result<Vec<u8>, Cause> {
             return is_stream.then(|| rest.to_vec()).ok_or(Cause::NotHttp);
         }
         if let Some(Answer { status, body }) = Answer::parse(&bytes, !is_open)? {
-            let message = String::from_utf8_lossy(&body).trim_end().to_owned();
+            let message = super::text(&body);
             return Err(Cause::Status { status, message });
         }
         if !is_open {

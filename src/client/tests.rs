@@ -308,6 +308,68 @@ fn an_early_refusal_is_read_although_the_request_could_not_be_sent() {
 }
 
 #[test]
+fn a_wait_that_was_too_slow_for_the_events_goes_on() {
+    fn stream(lines: &str) -> String {
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        format!("{head}{:x}\r\n{lines}\r\n0\r\n\r\n", lines.len())
+    }
+    let status = |state: &str| {
+        let body = format!(r#"{{"jobs":[{{"state":"{state}"}}]}}"#);
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let lost = stream("{\"end\":\"too slow: 5 events are lost\"}\n");
+    let ended = stream("{\"sequence\":1,\"code\":\"shutdown\",\"source\":\"global\"}\n");
+    let idle = status("idle");
+    for (answers, expected) in [
+        (
+            vec![&lost, &idle, &lost, &status("running")],
+            wait::Waited::Holds,
+        ),
+        (
+            vec![&lost, &idle, &ended, &idle, &idle],
+            wait::Waited::Ended,
+        ),
+    ] {
+        let dir = Scratch::new("slow");
+        let listener = UnixListener::bind(dir.socket()).unwrap();
+        let answers: Vec<String> = answers.into_iter().cloned().collect();
+        let server = thread::spawn(move || {
+            for answer in answers {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = Vec::new();
+                let mut piece = [0; 4096];
+                while split(&request, b"\r\n\r\n").is_none() {
+                    let count = stream.read(&mut piece).unwrap();
+                    request.extend_from_slice(&piece[..count]);
+                }
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        });
+        let waited = wait::wait(&dir.socket(), "app", "running", wait::PATIENCE).unwrap();
+        assert_eq!(waited, expected);
+        server.join().unwrap();
+    }
+}
+
+#[test]
+fn logs_are_handed_over_as_they_are() {
+    let dir = Scratch::new("logs");
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\na\xff \t\n\n";
+    let listener = UnixListener::bind(dir.socket()).unwrap();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(answer).unwrap();
+        // Until the client has read the answer and gone.
+        let _request = stream.read_to_end(&mut Vec::new());
+    });
+    let lines = stream::logs(&dir.socket(), stream::Lines::default()).unwrap();
+    assert_eq!(lines, b"a\xff \t\n\n");
+}
+
+#[test]
 fn the_deadline_is_total_even_if_the_answer_drips() {
     let dir = Scratch::new("drip");
     let listener = UnixListener::bind(dir.socket()).unwrap();

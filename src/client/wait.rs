@@ -27,6 +27,18 @@ pub enum Waited {
     Ended,
 }
 
+/// What a stream of events says next.
+enum Next {
+    /// The job can have changed.
+    Look,
+    /// The job has been in the state.
+    Holds,
+    /// Events are lost, as this side was too slow for them.
+    Lost,
+    /// The supervisor has ended.
+    End,
+}
+
 /// Waits until the job is in a state of [`STATES`](crate::control::api::STATES).
 ///
 /// # Errors
@@ -48,9 +60,18 @@ pub fn wait(socket: &Path, job: &str, state: &str, patience: Duration) -> Result
             return Ok(Waited::Holds);
         }
         match next_change(&mut stream, &mut text, job, state) {
-            Ok(Some(false)) => {}
-            Ok(Some(true)) => return Ok(Waited::Holds),
-            Ok(None) => return Ok(Waited::Ended),
+            Ok(Next::Look) => {}
+            Ok(Next::Holds) => return Ok(Waited::Holds),
+            Ok(Next::Lost) => match events(socket, None) {
+                Ok(anew) => {
+                    stream = anew;
+                    stream.ends_by(end, patience);
+                    text.clear();
+                }
+                Err(error) if is_end(&error.cause) => return Ok(Waited::Ended),
+                Err(error) => return Err(error),
+            },
+            Ok(Next::End) => return Ok(Waited::Ended),
             Err(error) if matches!(error.cause, Cause::TimedOut(_)) => {
                 return Ok(Waited::TooLong(states.join(", ")));
             }
@@ -68,26 +89,36 @@ fn is_end(cause: &Cause) -> bool {
     )
 }
 
-/// Waits for an event that can have changed the job; whether it tells of the
-/// state. Nothing at the end of all events.
+/// Waits for an event that can have changed the job, or for the end of the stream.
 fn next_change(
     stream: &mut super::stream::Stream<'_>,
     text: &mut Vec<u8>,
     job: &str,
     state: &str,
-) -> Result<Option<bool>, Error> {
+) -> Result<Next, Error> {
     loop {
         while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = text.drain(..=end).collect();
-            if let Some(tells) = concerns(&line, job, state) {
-                return Ok(Some(tells));
+            if is_lost(&line) {
+                return Ok(Next::Lost);
+            }
+            match concerns(&line, job, state) {
+                Some(true) => return Ok(Next::Holds),
+                Some(false) => return Ok(Next::Look),
+                None => {}
             }
         }
         match stream.more()? {
             Some(bytes) => text.extend_from_slice(&bytes),
-            None => return Ok(None),
+            None => return Ok(Next::End),
         }
     }
+}
+
+/// Whether a line is the last one of a stream whose reader was too slow; that of a
+/// supervisor that ends has none.
+fn is_lost(line: &[u8]) -> bool {
+    line.starts_with(br#"{"end":"#)
 }
 
 /// Whether a line of the stream tells that the job has been in the state;

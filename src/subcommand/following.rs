@@ -24,7 +24,14 @@ pub(super) fn show_logs(socket: &Path, job: Option<&str>, manner: Manner) -> Res
     if manner.follow {
         return show(follow_logs(socket, lines)?);
     }
-    logs(socket, lines).map(Answer::from)
+    let lines = logs(socket, lines)?;
+    Ok(match print_all(&lines) {
+        Ok(_) => Answer::from(String::new()),
+        Err(error) => {
+            complain(&format!("{error}\n"));
+            Answer::bad()
+        }
+    })
 }
 
 fn show(mut stream: Stream<'_>) -> Result<Answer, Error> {
