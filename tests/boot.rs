@@ -204,12 +204,13 @@ fn a_machine_comes_up_withstands_its_jobs_and_switches_itself_off() {
         kill -9 1; kill -STOP 1
         containerpilot -ping
         echo written >/data/file
-        # These have left their job's process group; one does not even listen.
-        mkfifo /run/ready
-        setsid sh -c 'cd /data && echo >/run/ready && exec sleep 1000' &
-        read word </run/ready
-        setsid sh -c 'trap "" TERM; cd /data; echo >/run/ready; while :; do sleep 1000; done' &
-        read word </run/ready
+        # These have left their job's process group; one does not even listen. Each
+        # has a FIFO of its own: who has written may close it only after the next reads.
+        mkfifo /run/polite /run/deaf
+        setsid sh -c 'cd /data && echo >/run/polite && exec sleep 1000' &
+        read word </run/polite
+        setsid sh -c 'trap "" TERM; cd /data; echo >/run/deaf; while :; do sleep 1000; done' &
+        read word </run/deaf
         containerpilot -poweroff
         sleep 1000
     "#;

@@ -90,6 +90,9 @@ impl Seen {
 /// Fails unless a process is as every job is started.
 #[track_caller]
 fn assert_clean(seen: &Seen, supervisor: &Supervisor) {
+    // Until then the signal by which it stops is pending.
+    let state = || processes::process(seen.0).map(|process| process.state);
+    processes::wait_until("stopping", || state() == Some('T'));
     let process = processes::process(seen.0).unwrap();
     assert_eq!(process.group, seen.0, "leads a group of its own");
     assert_eq!(process.parent, supervisor.pid(), "is its child");

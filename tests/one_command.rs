@@ -16,8 +16,6 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Stdio;
-use std::thread;
-use std::time::Instant;
 
 use support::command::{command, exit_code, wait};
 use support::supervisor::Start;
@@ -408,16 +406,6 @@ fn the_terminal_is_given_back_in_the_end() {
     }
 }
 
-/// Waits for what another process does, which nothing tells from outside.
-#[track_caller]
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let deadline = deadline();
-    while !is_so() {
-        assert!(Instant::now() < deadline, "{what} in vain");
-        thread::yield_now();
-    }
-}
-
 #[test]
 fn without_a_terminal_a_command_that_stops_leaves_it_running() {
     let text = "sh -c 'sleep 1000 & echo $! >>$FACTS'; echo $$ >>$FACTS; kill -TSTP $$; exit 3";
@@ -425,10 +413,10 @@ fn without_a_terminal_a_command_that_stops_leaves_it_running() {
     let mut next_pid = || supervisor.facts.next().parse().unwrap();
     let (orphan, command): (i32, i32) = (next_pid(), next_pid());
     let state_of = |pid| processes::process(pid).map(|process| process.state);
-    wait_until("stopping", || state_of(command) == Some('T'));
+    processes::wait_until("stopping", || state_of(command) == Some('T'));
     // It looks after what has stopped before it reaps.
     processes::signal(orphan, libc::SIGKILL);
-    wait_until("reaping", || state_of(orphan).is_none());
+    processes::wait_until("reaping", || state_of(orphan).is_none());
     assert_ne!(state_of(supervisor.pid()), Some('T'));
     processes::signal(command, libc::SIGCONT);
     assert_eq!(supervisor.wait_exit(), 3);

@@ -181,7 +181,8 @@ impl From<&str> for Groups {
             };
             groups.names.push(name.to_owned());
             groups.by_name.entry(name.to_owned()).or_insert(gid);
-            for member in members.split(',').map(str::trim) {
+            let members = members.split(',').map(str::trim);
+            for member in members.filter(|member| !member.is_empty()) {
                 let gids = groups.of_member.entry(member.to_owned()).or_default();
                 if !gids.contains(&gid) {
                     gids.push(gid);

@@ -150,3 +150,13 @@ pub(crate) fn lowest_free_descriptor(pid: i32) -> u64 {
         .collect();
     (0..).find(|number| !open.contains(number)).unwrap()
 }
+
+/// Waits for what another process does, which nothing tells from outside.
+#[track_caller]
+pub(crate) fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let deadline = super::deadline();
+    while !is_so() {
+        assert!(std::time::Instant::now() < deadline, "{what} in vain");
+        std::thread::yield_now();
+    }
+}

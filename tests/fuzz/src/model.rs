@@ -11,6 +11,7 @@ mod writer;
 pub use expression::{Expression, Kind, Value};
 pub use writer::write;
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 /// The variables of the environment.
@@ -60,12 +61,13 @@ impl Template {
         let mut run = Run {
             template: self,
             variables,
+            outgrown: Cell::new(false),
             locals: Vec::new(),
             out: String::new(),
             patience: PATIENCE,
         };
         run.nodes(&self.body, &Value::Text(String::new()));
-        (run.patience > 0).then_some(run.out)
+        (run.patience > 0 && !run.outgrown.get()).then_some(run.out)
     }
 }
 
@@ -79,6 +81,8 @@ enum Left {
 
 /// What expressions depend on.
 pub struct Scope<'r> {
+    /// Whether a value has become too large for the model.
+    pub outgrown: &'r Cell<bool>,
     pub variables: &'r Variables,
     pub locals: &'r [(String, Value)],
     pub dot: &'r Value,
@@ -90,6 +94,7 @@ const PATIENCE: usize = 5_000;
 struct Run<'r> {
     template: &'r Template,
     variables: &'r Variables,
+    outgrown: Cell<bool>,
     locals: Vec<(String, Value)>,
     out: String,
     /// At nothing, everything is left.
@@ -99,6 +104,7 @@ struct Run<'r> {
 impl Run<'_> {
     fn value(&self, expression: &Expression, dot: &Value) -> Value {
         expression.value(&Scope {
+            outgrown: &self.outgrown,
             variables: self.variables,
             locals: &self.locals,
             dot,
@@ -121,7 +127,7 @@ impl Run<'_> {
 
     fn node(&mut self, node: &Node, dot: &Value) -> Left {
         self.patience = self.patience.saturating_sub(1);
-        if self.patience == 0 {
+        if self.patience == 0 || self.outgrown.get() {
             return Left::ByBreak;
         }
         match node {
@@ -188,7 +194,7 @@ impl Run<'_> {
             }
             let left = self.nodes(&range.body, &item);
             self.locals.truncate(depth);
-            if left == Left::ByBreak || self.patience == 0 {
+            if left == Left::ByBreak || self.patience == 0 || self.outgrown.get() {
                 break;
             }
         }

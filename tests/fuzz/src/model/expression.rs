@@ -60,6 +60,32 @@ impl Value {
     }
 }
 
+/// The bytes of a text and the items of a list, at most: some of them in each other
+/// soon need all the memory there is.
+const LARGEST: usize = 10_000;
+
+impl Value {
+    /// Cuts it if it is too large, and tells so.
+    fn cut(&mut self) -> bool {
+        let length = match self {
+            Self::Text(text) => text.len(),
+            Self::Texts(texts) => texts.iter().map(|text| text.len() + 1).sum(),
+            Self::Integers(list) => list.len(),
+            Self::Integer(_) | Self::Bool(_) => 0,
+        };
+        let is_large = length > LARGEST;
+        if is_large {
+            match self {
+                Self::Text(text) => text.clear(),
+                Self::Texts(texts) => texts.clear(),
+                Self::Integers(list) => list.clear(),
+                Self::Integer(_) | Self::Bool(_) => {}
+            }
+        }
+        is_large
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |items: Vec<String>| format!("[{}]", items.join(" "));
@@ -102,11 +128,12 @@ impl Expression {
             }
             Self::Dot => scope.dot.clone(),
             Self::Call(name, arguments) => {
-                let arguments = arguments.iter();
-                call(
-                    name,
-                    &arguments.map(|it| it.value(scope)).collect::<Vec<_>>(),
-                )
+                let arguments = arguments.iter().map(|it| it.value(scope));
+                let mut value = call(name, &arguments.collect::<Vec<_>>());
+                if value.cut() {
+                    scope.outgrown.set(true);
+                }
+                value
             }
         }
     }
